@@ -1,0 +1,106 @@
+"""Where the halves are joined: what the master is handed, made of configuration, applications and worker.
+
+The only file that knows both `process` and `serving`.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from forkserver import describe
+from forkserver.apps import AppError
+from forkserver.config import Config, section_of
+from forkserver.log import ErrorLog, access_writer
+from forkserver.logformat import compile_format
+from forkserver.process.program import CannotLoad, Place
+from forkserver.serving.routing import Mount, Site
+from forkserver.serving.worker import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from forkserver.process.scoreboard import Scoreboard, Slot
+
+SERVER = "forkserver"  # the value of the Server field
+
+
+class Desk:
+    """A worker's seat on the scoreboard, as the worker sees it."""
+
+    def __init__(self, slot: Slot, board: Scoreboard) -> None:
+        self.slot, self.board = slot, board
+        self.begin, self.end, self.count = slot.begin, slot.end, slot.count
+
+    def hold(self, client: str, change: int) -> int:
+        """Count a client's connections up or down; give how many all workers hold together.
+
+        Clients are told apart by a hash that all workers share, as they are forks of one process: with it two of
+        them may fall together, very rarely and not at will (PYTHONHASHSEED).
+        """
+        return self.board.hold(self.slot, hash(client), change)
+
+
+class Server:
+    """The `Program` of forkserver."""
+
+    def __init__(self, configure: Callable[[], Config], kinds: Mapping[str, type[Any]]) -> None:
+        self.configure = configure
+        self.kinds = kinds
+
+    def show(self, config: Config) -> str:
+        return describe.show(config)
+
+    def load(self, config: Config) -> Site:
+        """Every mount with its application loaded; CannotLoad names the section that is wrong."""
+        mounts = []
+        for mount in config.mounts:
+            app = self.kinds[mount.kind](mount.options, mount.prefix)
+            try:
+                app.load()
+            except AppError as error:
+                raise CannotLoad(f"{mount.origin}: [{section_of(mount)}] {error}") from error
+            mounts.append(Mount(mount.host, mount.prefix, app))
+        return Site(mounts)
+
+    def serve(self, config: Config, loaded: Site, place: Place) -> None:
+        """A worker's life."""
+        log = ErrorLog(config.log.error, place.error_log, config.log.level, role=f"worker {place.seat}")
+        writer = None
+        if config.log.access != "none":
+            writer = access_writer(config.log.access, place.access_log, log.report_of("access log"))
+        worker = Worker(
+            loaded,
+            config.limits,
+            [listener.socket for listener in place.listeners],
+            place.lifeline,
+            Desk(place.slot, place.board),
+            log,
+            writer,
+            compile_format(config.log.format),
+            SERVER if config.server.server_header else "",
+        )
+        worker.run()
+        for app in loaded.apps():
+            app.close()
+
+
+def default_places(path: str) -> tuple[str, str]:
+    """Control socket and pid file for a configuration that names none: one pair for each file and user.
+
+    In /run/forkserver for root, else in the user's runtime folder (XDG Base Directory Specification).
+    """
+    if os.geteuid() == 0:
+        folder = "/run/forkserver"
+    else:
+        runtime = os.environ.get("XDG_RUNTIME_DIR")
+        folder = os.path.join(runtime, "forkserver") if runtime else f"/tmp/forkserver-{os.getuid()}"  # noqa: S108
+    # A checksum of the path tells apart files of one name.
+    name = f"{os.path.splitext(os.path.basename(path))[0]}-{_checksum(os.path.abspath(path))}"
+    return os.path.join(folder, f"{name}.sock"), os.path.join(folder, f"{name}.pid")
+
+
+def _checksum(text: str) -> str:
+    return f"{zlib.crc32(text.encode('utf-8', 'surrogateescape')):08x}"

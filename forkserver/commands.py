@@ -1,0 +1,207 @@
+"""What the commands do, each a function of its arguments that gives an exit code.
+
+Knows configuration files, the control socket and how a daemon is begun; the rest of a server's life is the master's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from forkserver import config as configuration
+from forkserver import daemon, describe
+from forkserver.assembly import Server, default_places
+from forkserver.config import Config
+from forkserver.ini import ConfigError
+from forkserver.options import Limits
+from forkserver.options import Server as ServerOptions
+from forkserver.process.control import ControlClient, NotRunning
+from forkserver.sources import peek
+
+DONE, FAILED, WRONG, NOT_RUNNING = 0, 1, 2, 3
+PLACES = ("conf/server.ini", "/etc/forkserver/server.ini")
+PATIENCE = 5.0  # seconds beyond the graceful timeout that `stop` waits
+
+Kinds = Mapping[str, type[Any]]
+Arguments = argparse.Namespace
+
+
+class Refusal(Exception):  # noqa: N818 - an outcome, not a fault
+    """A command ends here: its exit code, and what the person is told."""
+
+    def __init__(self, code: int, why: str, *, named: bool = True) -> None:
+        """`named`: the text needs our name before it."""
+        super().__init__(why)
+        self.code, self.named = code, named
+
+
+def find_file(arguments: Arguments) -> str:
+    """The configuration that is meant."""
+    if arguments.file:
+        return os.path.abspath(arguments.file)
+    for place in PLACES:
+        if os.path.exists(place):
+            return os.path.abspath(place)
+    raise Refusal(WRONG, f"no configuration: neither {PLACES[0]} nor {PLACES[1]} is there; name a file")
+
+
+def load(path: str, kinds: Kinds) -> Config:
+    """The configuration, or all that is wrong with it."""
+    try:
+        return configuration.load(path, kinds)
+    except ConfigError as error:
+        raise Refusal(WRONG, str(error), named=False) from None
+
+
+def control_path(path: str, kinds: Kinds) -> str:
+    """Where the master of a configuration listens for commands, even while that configuration is broken."""
+    try:
+        given: str | None = configuration.load(path, kinds).server.control
+    except ConfigError:
+        given = peek(path, "server", "control", ServerOptions)
+    return str(given or default_places(path)[0])
+
+
+def client(path: str, kinds: Kinds, timeout: float | None = None) -> ControlClient:
+    """A line to the running master."""
+    place = control_path(path, kinds)
+    try:
+        return ControlClient(place, timeout)
+    except NotRunning as error:
+        raise Refusal(NOT_RUNNING, str(error)) from None
+    except OSError as error:
+        raise Refusal(FAILED, f"{place}: {error.strerror}") from None
+
+
+def ask(line: ControlClient, command: str) -> dict[str, Any]:
+    try:
+        return line.ask({"command": command})
+    except (OSError, ValueError) as error:
+        raise Refusal(FAILED, f"no answer: {error}") from None
+
+
+# Beginning.
+
+
+def run(arguments: Arguments, kinds: Kinds) -> int:
+    path = find_file(arguments)
+    config = load(path, kinds)
+    program = Server(lambda: configuration.load(path, kinds), kinds)
+    if arguments.ready_fd is not None:
+        return daemon.in_background(program, config, arguments.ready_fd)
+    return daemon.in_foreground(program, config)
+
+
+def serve(arguments: Arguments, kinds: Kinds) -> int:
+    """The configuration is written on the spot; what is wrong with it is wrong with the command line."""
+    text = (
+        f"[server]\nlisten = {arguments.listen}\nworkers = {arguments.workers}\n"
+        f"[/]\nstatic = {os.path.abspath(arguments.folder)}\nlisting = yes\n"
+    )
+
+    def configure() -> Config:
+        return configuration.parse(text, "command line", kinds)
+
+    try:
+        config = configure()
+    except ConfigError as error:
+        raise Refusal(WRONG, str(error), named=False) from None
+    return daemon.in_foreground(Server(configure, kinds), config)
+
+
+def start(arguments: Arguments, kinds: Kinds) -> int:
+    """Begin a `run` that detaches itself, and wait for its word."""
+    path = find_file(arguments)
+    load(path, kinds)
+    reader, writer = os.pipe()
+    command = [sys.executable, "-m", "forkserver", "run", "--ready-fd", str(writer), path]
+    with subprocess.Popen(command, pass_fds=[writer], stdin=subprocess.DEVNULL) as begun:
+        os.close(writer)
+        with open(reader, encoding="utf-8") as lines:
+            word = lines.read()
+    if word == daemon.READY:
+        return DONE
+    raise Refusal(begun.returncode or FAILED, word or "it ended before it could say why")
+
+
+def stop(arguments: Arguments, kinds: Kinds) -> int:
+    path = find_file(arguments)
+    line = client(path, kinds)
+    pid = line.master
+    end = os.pidfd_open(pid)  # means this very process, whoever has its number later
+    signal.pidfd_send_signal(end, signal.SIGTERM)
+    waiter = select.poll()
+    waiter.register(end, select.POLLIN)
+    patience = _graceful(path, kinds) + PATIENCE
+    if not waiter.poll(patience * 1000):
+        raise Refusal(FAILED, f"process {pid} did not end within {patience:g} s")
+    return DONE
+
+
+def _graceful(path: str, kinds: Kinds) -> float:
+    try:
+        return configuration.load(path, kinds).limits.graceful_timeout
+    except ConfigError:
+        return Limits().graceful_timeout
+
+
+def restart(arguments: Arguments, kinds: Kinds) -> int:
+    """With a broken configuration nothing is stopped."""
+    load(find_file(arguments), kinds)
+    try:
+        stop(arguments, kinds)
+    except Refusal as refusal:
+        if refusal.code != NOT_RUNNING:
+            raise
+    return start(arguments, kinds)
+
+
+# While it runs.
+
+
+def reload(arguments: Arguments, kinds: Kinds) -> int:
+    answer = ask(client(find_file(arguments), kinds), "reload")
+    if answer["ok"]:
+        return DONE
+    raise Refusal(FAILED, f"reload refused: {answer['why']}")
+
+
+def status(arguments: Arguments, kinds: Kinds) -> int:
+    answer = ask(client(find_file(arguments), kinds, timeout=10), "status")
+    if arguments.json:
+        print(json.dumps(answer, indent=2))
+        return DONE
+    print(
+        f"master {answer['pid']}, generation {answer['generation']}, up {answer['uptime']:.0f} s, at "
+        f"{', '.join(answer['listening'])}: {answer['requests']} requests, {answer['requests_per_second']:g}/s"
+    )
+    for worker in answer["workers"]:
+        print(
+            f"worker {worker['worker']:3} {worker['pid']:8} gen {worker['generation']:<4} {worker['state']:9}"
+            f"{worker['connections']:6} connections {worker['requests']:10} requests  {worker['request']}".rstrip()
+        )
+    if answer["last_refusal"]:
+        print(f"the last reload was refused: {answer['last_refusal']}")
+    return DONE
+
+
+def check(arguments: Arguments, kinds: Kinds) -> int:
+    path = find_file(arguments)
+    config = load(path, kinds)
+    if arguments.show:
+        print(describe.show(config), end="")
+    if arguments.diff:
+        answer = ask(client(path, kinds, timeout=10), "config")
+        running = configuration.parse(answer["text"], path, kinds)
+        for line in describe.diff(running, config):
+            print(line)
+    if not (arguments.show or arguments.diff):
+        print(f"{path}: good")
+    return DONE

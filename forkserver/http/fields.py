@@ -1,0 +1,226 @@
+"""The field block of a head: lines to names and values, and what those few mean that HTTP itself heeds.
+
+Knows RFC 9110 section 5 and the rules of Host, Content-Length, Transfer-Encoding, Connection and Expect;
+nothing of request lines, limits or what an application makes of the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from ipaddress import AddressValueError, IPv6Address
+from typing import NamedTuple
+
+from forkserver.http import grammar
+from forkserver.http.grammar import BadRequest
+from forkserver.http.memo import Memo, key_size
+
+CHUNKED = -1  # as a body's length: it ends with its last chunk
+
+Item = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The field block, taken apart; shared by every request of one version that carries the same block."""
+
+    items: tuple[Item, ...]  # (lower-case name, value) in the order sent, latin-1
+    values: dict[str, str]  # the same, repeated fields joined by ", " (RFC 9110 section 5.3)
+    host: str | None  # as sent, port included
+    close: bool  # Connection: close
+    keep: bool  # Connection: keep-alive
+    length: int  # of the body: 0 when none is announced, CHUNKED
+    sized: bool  # whether a Content-Length or Transfer-Encoding was given at all
+    expects_continue: bool  # never in HTTP/1.0 (RFC 9110 section 10.1.1)
+
+
+class Effect(NamedTuple):
+    """What one field line means to the protocol; the defaults mean nothing."""
+
+    host: str | None = None
+    length: int | None = None
+    close: bool = False
+    keep: bool = False
+    expects: bool = False
+    shadow: str | None = None  # the dashed name that an underscored one could be taken for
+
+
+class Line(NamedTuple):
+    """A field line, read."""
+
+    item: Item
+    effect: Effect | None
+
+
+def check_authority(value: bytes) -> None:
+    """Raise BadRequest 400 unless `value` is `host[:port]`, an IPv6 address in brackets."""
+    match = grammar.AUTHORITY.fullmatch(value)
+    if match is None:
+        raise BadRequest(400, "the host is malformed")
+    if match[1] is not None:
+        try:
+            IPv6Address(match[1].decode("ascii"))
+        except AddressValueError:
+            raise BadRequest(400, "the host is no IPv6 address") from None
+
+
+def _host(value: bytes) -> Effect:
+    # RFC 9112 section 3.2: an empty one is how a client says that its URI has no authority
+    if value:
+        check_authority(value)
+    return Effect(host=value.decode("ascii"))
+
+
+def _content_length(value: bytes) -> Effect:
+    if grammar.LENGTH.fullmatch(value):
+        return Effect(length=int(value))
+    # A number all the same, so what it announces is too large, rather than malformed (RFC 9110 section 8.6).
+    if grammar.LONG_LENGTH.fullmatch(value):
+        raise BadRequest(413, "the Content-Length is beyond all measure")
+    raise BadRequest(400, "the Content-Length is no plain number")
+
+
+def _transfer_encoding(value: bytes) -> Effect:
+    if grammar.CHUNKED_ONLY.fullmatch(value):
+        return Effect(length=CHUNKED)
+    matches = [grammar.CODING.fullmatch(part) for part in _parts(value)]
+    names = [match[1].lower() for match in matches if match]
+    if not names or len(names) < len(matches):
+        raise BadRequest(400, "the Transfer-Encoding is malformed")
+    # RFC 9112 section 6.3: unless chunked comes last, and once (section 7.1), nobody can tell where the
+    # body ends
+    if names.count(b"chunked") != 1 or names[-1] != b"chunked":
+        raise BadRequest(400, "the Transfer-Encoding does not end with chunked, once")
+    if len(names) == 1:  # with parameters or stray commas
+        raise BadRequest(400, "the Transfer-Encoding is chunked in a strange spelling")
+    raise BadRequest(501, "chunked is the only transfer coding that this server knows")  # section 6.1
+
+
+def _connection(value: bytes) -> Effect:
+    parts = _parts(value)
+    if not all(map(grammar.OPTION.fullmatch, parts)):
+        raise BadRequest(400, "the Connection field is malformed")
+    options = {part.lower() for part in parts}
+    return Effect(close=b"close" in options, keep=b"keep-alive" in options)
+
+
+def _expect(value: bytes) -> Effect:
+    if not grammar.EXPECTATION.fullmatch(value):
+        raise BadRequest(417, "100-continue is the only expectation that this server meets")
+    return Effect(expects=True)
+
+
+def _parts(value: bytes) -> list[bytes]:
+    """The elements of a list; empty ones are read over (RFC 9110 section 5.6.1.2)."""
+    return [part for part in (part.strip(grammar.WHITE) for part in value.split(b",")) if part]
+
+
+RULES: dict[str, Callable[[bytes], Effect]] = {
+    "host": _host,
+    "content-length": _content_length,
+    "transfer-encoding": _transfer_encoding,
+    "connection": _connection,
+    "expect": _expect,
+}
+
+
+def split_line(line: bytes) -> tuple[str, bytes]:
+    """(lower-case name, value without white space around) of a field line given without its CRLF.
+
+    Raises BadRequest 400 for whatever is no field line: a continuation of the last one (obs-fold, RFC 9112
+    section 5.2), white space before the colon (section 5.1), a control byte, a name that is no token.
+    """
+    match = grammar.FIELD_LINE.fullmatch(line)
+    if match is None:
+        raise BadRequest(400, _trouble(line))
+    return match[1].decode("ascii").lower(), match[2].strip(grammar.WHITE)
+
+
+def _trouble(line: bytes) -> str:
+    if line[:1] in (b" ", b"\t"):
+        return "a field is folded over two lines"
+    name, colon, _ = line.partition(b":")
+    if not colon:
+        return "a field has no colon"
+    if name.endswith((b" ", b"\t")):
+        return "there is white space before the colon of a field"
+    if not grammar.OPTION.fullmatch(name):
+        return "the name of a field is no token"
+    return "a field has a control byte"
+
+
+def _read(line: bytes) -> Line:
+    name, value = split_line(line)
+    item = (name, value.decode("latin-1"))
+    if "_" in name:
+        return Line(item, Effect(shadow=name.replace("_", "-")))
+    rule = RULES.get(name)
+    return Line(item, rule(value) if rule else None)
+
+
+class FieldReader:
+    """Reads field blocks, and remembers their lines: in a new block, mostly one or two are new."""
+
+    def __init__(self) -> None:
+        self._lines: Memo[bytes, Line] = Memo(1024, 64 << 10, key_size)
+
+    def read(self, block: bytes, minor: int) -> Fields:
+        """Read the field lines of a head of HTTP/1.`minor`, given without the CRLF of the last.
+
+        A name with an underscore is left out, since a gateway interface cannot tell it from its dashed twin
+        (RFC 3875 section 4.1.18); where that twin is there as well, somebody is trying to pass for it: 400.
+        Raises BadRequest 400, 413, 417, 501.
+        """
+        young, recall = self._lines.young, self._recall
+        lines = [young.get(line) or recall(line) for line in block.split(b"\r\n")] if block else []
+        effects = [line.effect for line in lines if line.effect is not None]
+        items = tuple([line.item for line in lines])
+        values = dict(items)
+        shadows = [effect.shadow for effect in effects if effect.shadow]
+        if shadows:
+            if not values.keys().isdisjoint(shadows):
+                raise BadRequest(400, "a field with an underscore passes for one with a dash")
+            items = tuple([item for item in items if "_" not in item[0]])
+            values = dict(items)
+        if len(values) != len(items):
+            values = _joined(items)
+        return _fields(items, values, effects, minor)
+
+    def _recall(self, line: bytes) -> Line:
+        known = self._lines.get(line)
+        if known is None:
+            known = _read(line)
+            self._lines.put(line, known)
+        return known
+
+
+def _joined(items: Sequence[Item]) -> dict[str, str]:
+    values: dict[str, list[str]] = {}
+    for name, value in items:
+        values.setdefault(name, []).append(value)
+    return {name: ", ".join(several) for name, several in values.items()}
+
+
+def _fields(items: tuple[Item, ...], values: dict[str, str], effects: Sequence[Effect], minor: int) -> Fields:
+    """Put together what the lines mean, and refuse what they cannot mean together."""
+    host, length = None, None
+    close = keep = expects = False
+    for effect in effects:
+        if effect.host is not None:
+            if host is not None:
+                raise BadRequest(400, "there are two Host fields")  # RFC 9112 section 3.2
+            host = effect.host
+        if effect.length is not None:
+            if length is not None:  # RFC 9112 sections 6.1 to 6.3: what request smuggling is made of
+                raise BadRequest(400, "the length of the body is told twice")
+            length = effect.length
+        close |= effect.close
+        keep |= effect.keep
+        expects |= effect.expects
+    if minor == 0:
+        expects = False
+        if length == CHUNKED:  # RFC 9112 section 6.1
+            raise BadRequest(400, "HTTP/1.0 has no Transfer-Encoding")
+    elif host is None:  # RFC 9112 section 3.2
+        raise BadRequest(400, "there is no Host field")
+    return Fields(items, values, host, close, keep, length or 0, length is not None, expects)

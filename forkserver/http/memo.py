@@ -1,0 +1,60 @@
+"""A bounded memory of results of pure functions, in which what comes once cannot push out what comes always.
+
+Knows nothing of what it keeps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+def key_size(key: bytes, _value: object) -> int:
+    """The weight of a result that is about as large as the bytes it was made from."""
+    return len(key)
+
+
+class Memo(Generic[K, V]):
+    """A dictionary of two generations.
+
+    New results go into `young`.  When that is full it becomes the old generation, and what had been old is
+    let go: a result asked for at least once a generation is carried over for ever, and one that nobody asks
+    for again is gone after two.  A generation holds at most so many `entries` and so many bytes of
+    `weight`, as `weigh(key, value)` tells; a result that would take more than an eighth of the weight is
+    not kept.
+
+    `young` may be read directly where a call would cost too much; on a miss there, ask `get`.  Threads may
+    share a memo: each step is one dictionary operation, and a race loses a result at worst.
+    """
+
+    __slots__ = ("_entries", "_room", "_weigh", "_weight", "old", "young")
+
+    def __init__(self, entries: int, weight: int, weigh: Callable[[K, V], int]) -> None:
+        self.young: dict[K, V] = {}
+        self.old: dict[K, V] = {}
+        self._entries = entries
+        self._weight = weight
+        self._weigh = weigh
+        self._room = weight
+
+    def get(self, key: K) -> V | None:
+        """What was kept for `key`, which is young again then; None when it is unknown."""
+        value = self.young.get(key)
+        if value is None:
+            value = self.old.get(key)
+            if value is not None:
+                self.put(key, value)
+        return value
+
+    def put(self, key: K, value: V) -> None:
+        """Keep `value`, which must not be None, for `key`."""
+        weight = self._weigh(key, value)
+        if weight * 8 > self._weight:
+            return
+        if len(self.young) >= self._entries or weight > self._room:
+            self.old, self.young, self._room = self.young, {}, self._weight
+        self._room -= weight
+        self.young[key] = value

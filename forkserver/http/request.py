@@ -1,0 +1,172 @@
+"""A request's head: the facts a peer states, from bytes, strictly (RFC 9112 sections 2 to 7, RFC 9110).
+
+Knows the grammar of a message and nothing of sockets, time, mounts or files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from forkserver.http import grammar
+from forkserver.http.fields import CHUNKED, FieldReader, Fields
+from forkserver.http.grammar import BadRequest, next_line
+from forkserver.http.memo import Memo, key_size
+from forkserver.http.target import RequestLine, parse_line
+
+__all__ = [
+    "CHUNKED",
+    "DEFAULT_LIMITS",
+    "BadRequest",
+    "Fields",
+    "Head",
+    "HeadLimits",
+    "Parser",
+    "Request",
+    "RequestLine",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A whole request head that broke no rule."""
+
+    line: RequestLine
+    fields: Fields
+    host: str  # lower case, without port; an absolute-form's authority before the Host field; "" for none
+    length: int  # of the body in bytes; 0, or CHUNKED
+    keep_alive: bool  # whether the peer wants the connection to stay (RFC 9112 section 9.3)
+    size: int  # bytes of the buffer that the head took, leading empty lines included
+
+
+@dataclass(slots=True)
+class Request:
+    """What an application is given: a head, its complete body and the circumstances."""
+
+    head: Head
+    body: bytes | BinaryIO  # in memory, or a temporary file positioned at its start
+    peer: tuple[str, int]  # address and port of the client; a unix socket's client is ("unix", 0)
+    local: tuple[str, int]  # the address it came in at
+    scheme: str  # "http"
+    script: str  # the mount's prefix without a slash at its end: "" or "/shop"
+    path: str  # what of the decoded path lies below the mount; begins with "/" or is ""
+    now: float  # seconds since the epoch
+
+
+@dataclass(frozen=True)
+class HeadLimits:
+    """How large a head may be; bytes of lines are counted without their CRLF."""
+
+    line: int = 8192  # bytes of the request line; beyond: 414
+    field: int = 8192  # bytes of one field line; beyond: 431 (RFC 6585 section 5)
+    fields: int = 32768  # bytes of all field lines, CRLFs included; beyond: 431
+    count: int = 100  # field lines; beyond: 431
+
+
+DEFAULT_LIMITS = HeadLimits()
+
+
+class Parser:
+    """Reads heads and remembers what it has read, in layers: whole heads, their two parts, field lines.
+
+    The outcome depends on the bytes alone and not on how they were cut.  Of an unfinished head only that is
+    judged which no further byte can change: its size, a bare LF, a first byte that begins no method.  A
+    whole head is judged by the same rules, in the order of its bytes, before its grammar is looked at.
+    """
+
+    def __init__(self, limits: HeadLimits = DEFAULT_LIMITS) -> None:
+        self._limits = limits
+        self._harmless = min(limits.line, limits.field, limits.fields)  # bytes that can break no size limit
+        self._heads: Memo[bytes, Head] = Memo(512, 64 << 10, key_size)
+        self._lines: Memo[bytes, RequestLine] = Memo(1024, 128 << 10, key_size)
+        # One for each version: some fields mean nothing, or are wrong, in HTTP/1.0.
+        self._blocks: tuple[Memo[bytes, Fields], ...] = tuple(Memo(256, 64 << 10, key_size) for _ in (0, 1))
+        self._reader = FieldReader()
+
+    def parse(self, buffer: bytes) -> Head | None:
+        """Read the head at the start of `buffer`; None when it is not whole yet.
+
+        What follows the first `size` bytes is the body, or the next request.
+        Raises BadRequest 400, 411, 413, 414, 417, 431, 501, 505.
+        """
+        # Without an empty line this asks for the first three bytes: no whole head, so never known.
+        text = buffer[: buffer.find(b"\r\n\r\n") + 4]
+        return self._heads.young.get(text) or self._heads.get(text) or self._parse(buffer)
+
+    def _parse(self, buffer: bytes) -> Head | None:
+        start = _start(buffer)
+        end = buffer.find(b"\r\n\r\n", start)
+        if end < 0:
+            self._judge_lines(buffer, start)
+            return None
+        text = buffer[start:end]
+        if end - start > self._harmless or text.count(b"\r\n") > self._limits.count:
+            self._judge_lines(buffer, start)
+        try:
+            head = self._head(text, end + 4)
+        except BadRequest:
+            self._judge_lines(buffer, start)  # what an earlier cut would have been told goes first
+            raise
+        self._heads.put(buffer[: end + 4], head)
+        return head
+
+    def _judge_lines(self, buffer: bytes, at: int) -> None:
+        """Refuse the first line from `at` on, up to an empty one, that is too large or ends badly.
+
+        Each is refused by the earliest byte that settles it, so that any cut gives the same status.
+        """
+        limits = self._limits
+        at = block = next_line(buffer, at, limits.line, 414, "the request line is too long")
+        count = 0
+        while at >= 0 and buffer[at : at + 2] not in (b"", b"\r", b"\r\n"):
+            count += 1
+            if count > limits.count:
+                raise BadRequest(431, "there are too many fields")
+            room = min(limits.field, limits.fields - (at - block) - 2)
+            at = next_line(buffer, at, room, 431, "the fields are too large")
+
+    def _head(self, text: bytes, size: int) -> Head:
+        line_text, _, block = text.partition(b"\r\n")
+        line = self._line(line_text)
+        fields = self._fields(block, line.minor)
+        # RFC 1945 section 8.3; in HTTP/1.1 a request without a length has no body (RFC 9112 section 6.3)
+        if not line.minor and not fields.sized and line.method in ("POST", "PUT"):
+            raise BadRequest(411, "a POST or PUT of HTTP/1.0 needs a Content-Length")
+        keep_alive = not fields.close and (line.minor > 0 or fields.keep)
+        return Head(line, fields, _host(line.authority or fields.host or ""), fields.length, keep_alive, size)
+
+    def _line(self, text: bytes) -> RequestLine:
+        line = self._lines.get(text)
+        if line is None:
+            line = parse_line(text)
+            self._lines.put(text, line)
+        return line
+
+    def _fields(self, block: bytes, minor: int) -> Fields:
+        memo = self._blocks[minor]
+        fields = memo.get(block)
+        if fields is None:
+            fields = self._reader.read(block, minor)
+            memo.put(block, fields)
+        return fields
+
+
+def _start(buffer: bytes) -> int:
+    """Where the request line begins; len(buffer) when it has not begun yet.  Raises BadRequest 400."""
+    if grammar.FIRST_BYTE.match(buffer):
+        return 0
+    start = 0
+    while start < 2 * grammar.LEADING_LINES and buffer.startswith(b"\r\n", start):
+        start += 2
+    if grammar.FIRST_BYTE.match(buffer, start):
+        return start
+    unsettled = (b"", b"\r") if start < 2 * grammar.LEADING_LINES else (b"",)
+    if buffer[start:] not in unsettled:
+        raise BadRequest(400, "this is not how a request begins")
+    return len(buffer)
+
+
+def _host(authority: str) -> str:
+    """The host of a well-formed `host[:port]`, in lower case; an IPv6 address keeps its brackets."""
+    name = authority[: authority.index("]") + 1] if authority.startswith("[") else authority.partition(":")[0]
+    return name.lower()

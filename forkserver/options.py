@@ -1,0 +1,182 @@
+"""What can be configured: every option, declared once.
+
+A declaration carries the option's converter, its default as a person would write it, and its help; the parser
+of the INI file, `forkserver check --show`, the man page and the tests read it from here.  This file knows the
+words of the language and nothing of files and lines (`config.py`), and nothing of what the values are for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar
+
+from forkserver.addresses import Address, addresses
+from forkserver.converters import (
+    WRITERS,
+    Convert,
+    boolean,
+    choice,
+    duration,
+    existing_folder,
+    group,
+    integer,
+    limit,
+    listing,
+    log_destination,
+    log_format,
+    optional,
+    path,
+    plain_text,
+    size,
+    text,
+    user,
+    workers,
+)
+
+__all__ = [
+    "Address",
+    "Convert",
+    "Limits",
+    "Log",
+    "Option",
+    "Server",
+    "addresses",
+    "boolean",
+    "choice",
+    "declared",
+    "duration",
+    "existing_folder",
+    "group",
+    "integer",
+    "limit",
+    "listing",
+    "log_destination",
+    "log_format",
+    "option",
+    "optional",
+    "path",
+    "size",
+    "text",
+    "user",
+    "workers",
+]
+
+T = TypeVar("T")
+MANY = 1_000_000
+
+
+@dataclass(frozen=True)
+class Option:
+    """How one option is read: `convert(text, folder)` gives its value or raises ValueError (why)."""
+
+    default: str | None  # as written in a file; None: the option must be given
+    convert: Convert[Any]
+    help: str
+    write: Callable[[Any], str]  # the value as text that `convert` reads back
+    restart: bool  # whether a change takes a restart instead of a reload
+
+
+def option(
+    default: str | None,
+    convert: Convert[T],
+    help: str,  # noqa: A002 - as in argparse
+    *,
+    write: Callable[[T], str] | None = None,
+    restart: bool = False,
+    compare: bool = True,
+) -> T:
+    """Declare an option as a dataclass field, of the type that its converter gives.
+
+    A dataclass built without it has the default; `default=None` says that it must be given.  `write` is
+    needed only for values that are not text, numbers, yes or no, or tuples of them.  `restart`: a reload
+    cannot change it.  With `compare=False` two configurations may differ in it and still be equal.
+    """
+    writer = write or WRITERS.get(convert, plain_text)
+    made: Any = {"metadata": {"option": Option(default, convert, help, writer, restart)}, "compare": compare}
+    if default is not None:
+        made["default_factory"] = lambda: convert(default, ".")
+    declaration: Any = field(**made)
+    return declaration  # type: ignore[no-any-return]  # a dataclass turns the field into a value of this type
+
+
+def declared(section: type[Any]) -> dict[str, Option]:
+    """The options of a section's dataclass by name, in the order of their declaration."""
+    return {one.name: one.metadata["option"] for one in fields(section) if "option" in one.metadata}
+
+
+@dataclass(frozen=True)
+class Server:
+    """[server]: where it listens, and as whom it runs."""
+
+    listen: tuple[Address, ...] = option(
+        "127.0.0.1:8080",
+        addresses,
+        "Addresses to listen at: 127.0.0.1:8080, [::1]:8080, :8080 for every address of the machine, "
+        "unix:PATH, systemd:NAME. Port 0 lets the kernel choose.",
+    )
+    workers: int = option("auto", workers, "Number of worker processes; auto is one for each CPU that may be used.")
+    user: str = option("", optional(user), "User to become when started as root; empty: stay the same.")
+    group: str = option("", optional(group), "Group to become when started as root; empty: that of the user.")
+    control: str = option("", optional(path), "Path of the control socket; empty: chosen by the program.", restart=True)
+    pid: str = option("", optional(path), "Path of the pid file; empty: chosen by the program.", restart=True)
+    backlog: int = option(
+        "1024", integer(1, 65535), "Connections that the kernel keeps waiting for a worker, at each address."
+    )
+    server_header: bool = option("yes", boolean, "Whether replies carry a Server field: yes or no.")
+    include: tuple[str, ...] = option(
+        "",
+        listing(text),
+        "Further files to read, patterns such as conf.d/*.ini, relative to this file.",
+        compare=False,
+    )
+
+
+@dataclass(frozen=True)
+class Log:
+    """[log]: who came, and what went wrong."""
+
+    access: str = option(
+        "stdout",
+        log_destination,
+        "Where requests are logged: a file's path, stdout, stderr, syslog, syslog:FACILITY or none.",
+    )
+    format: str = option(
+        "combined",
+        log_format,
+        "How requests are logged: common, combined, json, or a LogFormat string as Apache has it.",
+    )
+    error: str = option(
+        "stderr",
+        log_destination,
+        "Where the server's own messages go: a file's path, stdout, stderr, syslog, syslog:FACILITY or none.",
+    )
+    level: str = option(
+        "info",
+        choice("debug", "info", "warning", "error"),
+        "The least of the messages to log: debug, info, warning or error.",
+    )
+
+
+@dataclass(frozen=True)
+class Limits:
+    """[limits]: how long, how large, how many."""
+
+    header_timeout: float = option("10s", limit, "Time in which a request's head must arrive.")
+    idle_timeout: float = option("75s", duration, "Time that a connection may rest between two requests.")
+    body_timeout: float = option("10m", limit, "Time in which a request's whole body must arrive.")
+    read_rate: int = option("500", size, "Bytes a second at which a client must send a body, at least; 0: any.")
+    write_timeout: float = option("60s", limit, "Time in which a client must take some byte of a reply.")
+    write_rate: int = option("500", size, "Bytes a second at which a client must take a reply, at least; 0: any.")
+    request_timeout: float = option("60s", limit, "Time that an application may take for one request.")
+    graceful_timeout: float = option("25s", duration, "Time that a leaving worker has to finish the requests it holds.")
+    body: int = option("16M", size, "Largest body of a request, in bytes.")
+    body_memory: int = option("64k", size, "Bytes of a body that stay in memory; a larger one goes to a file.")
+    request_line: int = option("8k", size, "Longest request line, in bytes.")
+    field: int = option("8k", size, "Longest header field, in bytes.")
+    fields: int = option("32k", size, "All header fields of a request together, in bytes.")
+    field_count: int = option("100", integer(1, MANY), "Number of header fields in a request, at most.")
+    connections: int = option("1024", integer(1, MANY), "Connections that one worker holds, at most.")
+    connections_per_client: int = option(
+        "0", integer(0, MANY), "Connections from one client's address to all workers together; 0: any number."
+    )

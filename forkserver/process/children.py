@@ -1,0 +1,222 @@
+"""Who should live, who does, and what to do about the difference.
+
+Pure book-keeping: forks nothing, kills nobody, reads no clock.  The master tells it what happened and carries out
+what it plans; time, in seconds of the monotonic clock, is an argument.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+YOUNG = 5.0  # seconds; who dies before that without having served anything died young
+LONGEST_PAUSE = 30.0  # seconds between attempts, however often a worker dies young
+START_LIMIT = 30.0  # seconds from the fork until a worker must be ready
+
+
+class Life(enum.Enum):
+    """Of a worker, as the master sees it."""
+
+    STARTING = "starting"
+    READY = "ready"
+    DRAINING = "draining"  # told to leave, may still accept
+    LEAVING = "leaving"  # accepts no more
+
+
+@dataclass(slots=True)
+class Child:
+    """One worker, from the decision to fork it to its end."""
+
+    seat: int
+    generation: int
+    since: float  # when it was asked for
+    life: Life = Life.STARTING
+    pid: int = 0  # 0 until it has said so
+    limit: float = 0.0  # when it must be ready, or gone
+    killed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Spawn:
+    """Have a worker of this generation forked into this seat."""
+
+    seat: int
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """Tell the worker in this seat to finish and leave."""
+
+    seat: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """End the worker in this seat, which has outlived its limit."""
+
+    seat: int
+    why: str
+
+
+Action = Spawn | Drain | Kill
+
+
+@dataclass
+class Children:
+    """The pool: `want` workers of the current generation, and what is left of older ones.
+
+    A candidate generation (`audition`) gets one worker first; once that one is ready the generation is `promoted`,
+    and for each further worker of it that becomes ready one of the older generations drains.
+    """
+
+    want: int
+    graceful: float  # seconds that a draining worker has
+    seats: int
+    generation: int = 0
+    candidate: int | None = None
+    stopping: bool = False
+    not_before: float = 0.0  # no fork before this time
+    young_deaths: int = 0  # in a row
+    by_seat: dict[int, Child] = field(default_factory=dict)
+
+    def plan(self, now: float, able: Collection[int]) -> list[Action]:
+        """What to do at this moment; each action is already entered in the books when it is returned.
+
+        `able` are the generations whose mold can fork at present.
+        """
+        actions: list[Action] = [*self._overdue(now)]
+        if self.stopping:
+            return actions + self._drain(list(self.by_seat.values()), now)
+        return actions + self._spawn(now, able) + self._drain(self._surplus(), now)
+
+    def next_deadline(self) -> float:
+        """When `plan` has something to say even if nothing happens; infinity when never."""
+        limits = [child.limit for child in self.by_seat.values() if child.limit and not child.killed]
+        if self.not_before and self._missing():
+            limits.append(self.not_before)
+        return min(limits, default=float("inf"))
+
+    def _overdue(self, now: float) -> list[Action]:
+        late = [c for c in self.by_seat.values() if c.limit and now >= c.limit and not c.killed]
+        for child in late:
+            child.killed = True
+        return [
+            Kill(c.seat, "was not ready in time" if c.life is Life.STARTING else "did not finish in time") for c in late
+        ]
+
+    def _of(self, generation: int | None, *lives: Life) -> list[Child]:
+        return [c for c in self.by_seat.values() if c.generation == generation and c.life in lives]
+
+    def _missing(self) -> list[int]:
+        """A generation number for each worker that should be there and is not."""
+        alive = len(self._of(self.generation, Life.STARTING, Life.READY))
+        missing = [self.generation] * (self.want - alive if self.generation else 0)
+        if self.candidate is not None and not self._of(self.candidate, Life.STARTING, Life.READY):
+            missing.insert(0, self.candidate)
+        return missing
+
+    def _spawn(self, now: float, able: Collection[int]) -> list[Action]:
+        actions: list[Action] = []
+        for generation in self._missing():
+            if generation not in able:
+                continue
+            # A candidate's worker does not wait for the throttle of the generation that it may be the cure for.
+            if now < self.not_before and generation != self.candidate:
+                continue
+            seat = next((n for n in range(self.seats) if n not in self.by_seat), None)
+            if seat is None:
+                break
+            self.by_seat[seat] = Child(seat, generation, now, limit=now + START_LIMIT)
+            actions.append(Spawn(seat, generation))
+        return actions
+
+    def _surplus(self) -> list[Child]:
+        """Workers that should go: the newest of too many, and one old one for each new one that is ready."""
+        if not self.generation:
+            return []
+        current = self._of(self.generation, Life.STARTING, Life.READY)
+        ready = len(self._of(self.generation, Life.READY))
+        others = [
+            c
+            for c in self.by_seat.values()
+            if c.generation not in (self.generation, self.candidate) and c.life in (Life.STARTING, Life.READY)
+        ]
+        others.sort(key=lambda c: c.since)
+        keep = max(0, self.want - ready)
+        return others[: len(others) - keep] + sorted(current, key=lambda c: c.since)[max(0, self.want) :]
+
+    def _drain(self, children: list[Child], now: float) -> list[Action]:
+        actions: list[Action] = []
+        for child in children:
+            if child.life in (Life.STARTING, Life.READY):
+                child.life = Life.DRAINING
+                child.limit = now + self.graceful
+                actions.append(Drain(child.seat))
+        return actions
+
+    # What happened.
+
+    def born(self, seat: int, pid: int) -> None:
+        self.by_seat[seat].pid = pid
+
+    def ready(self, seat: int) -> None:
+        child = self.by_seat[seat]
+        if child.life is Life.STARTING:
+            child.life = Life.READY
+            child.limit = 0.0
+
+    def leaving(self, seat: int, now: float) -> None:
+        """It accepts no more: because it was told to, or of its own accord."""
+        child = self.by_seat[seat]
+        if child.life is not Life.DRAINING:
+            child.limit = now + self.graceful
+        child.life = Life.LEAVING
+
+    def died(self, seat: int, now: float, served: bool) -> float:
+        """Take it off the books; give the pause in seconds before the next fork, 0 when there is none."""
+        child = self.by_seat.pop(seat)
+        if child.life in (Life.DRAINING, Life.LEAVING) or child.generation == self.candidate:
+            return 0.0
+        if served or now - child.since >= YOUNG:
+            self.young_deaths = 0
+            self.not_before = 0.0
+            return 0.0
+        self.young_deaths += 1
+        pause = min(LONGEST_PAUSE, 2.0 ** (self.young_deaths - 1))
+        self.not_before = now + pause
+        return pause
+
+    def hurry(self, limit: float) -> None:
+        """Whoever is still here at `limit` is killed."""
+        for child in self.by_seat.values():
+            child.limit = min(child.limit or limit, limit)
+
+    def seat_of(self, pid: int) -> int | None:
+        return next((c.seat for c in self.by_seat.values() if c.pid == pid), None)
+
+    # What is wanted.
+
+    def audition(self, generation: int) -> None:
+        """Let one worker of a new generation show that it comes up."""
+        self.candidate = generation
+
+    def promote(self, want: int, graceful: float) -> None:
+        """The candidate is the current generation from now on; the older ones give way as it fills up."""
+        assert self.candidate is not None
+        self.generation, self.candidate = self.candidate, None
+        self.want, self.graceful = want, graceful
+        self.young_deaths = 0
+        self.not_before = 0.0
+
+    def dismiss(self, now: float) -> list[Action]:
+        """The candidate was refused: its worker, if there is one, leaves."""
+        generation, self.candidate = self.candidate, None
+        return self._drain(self._of(generation, Life.STARTING, Life.READY), now)
+
+    def settled(self) -> bool:
+        """Whether the current generation is whole and no older worker still accepts."""
+        accepting = [c for c in self.by_seat.values() if c.life in (Life.STARTING, Life.READY, Life.DRAINING)]
+        ready = self._of(self.generation, Life.READY)
+        return len(ready) >= self.want and all(c.generation == self.generation for c in accepting)

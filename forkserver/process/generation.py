@@ -1,0 +1,93 @@
+"""One generation: a configuration, the listeners and log files it asked for, and the mold that holds its applications.
+
+Knows how these are put up and taken down; knows nothing of when.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from forkserver.log import LogFile
+from forkserver.process import forking
+from forkserver.process.messages import Channel, Spawn
+from forkserver.process.mold import Mold
+from forkserver.process.program import Program
+from forkserver.process.scoreboard import Scoreboard
+from forkserver.process.sockets import Listener
+
+if TYPE_CHECKING:
+    from forkserver.config import Config
+
+
+@dataclass
+class Logs:
+    """The two log files of a generation, each under one descriptor number for good."""
+
+    access: LogFile
+    error: LogFile
+
+    @classmethod
+    def open(cls, config: Config) -> Logs:
+        """OSError when one of them cannot be written."""
+        access = LogFile(config.log.access)
+        try:
+            return cls(access, LogFile(config.log.error))
+        except OSError:
+            access.close()
+            raise
+
+    def descriptors(self) -> tuple[int, int]:
+        return self.access.descriptor, self.error.descriptor
+
+    def destinations(self) -> tuple[str, str]:
+        return self.access.destination, self.error.destination
+
+    def close(self) -> None:
+        self.access.close()
+        self.error.close()
+
+
+@dataclass
+class Generation:
+    """Everything that a reload replaces."""
+
+    number: int
+    config: Config
+    listeners: list[Listener]
+    logs: Logs
+    channel: Channel | None = None  # to the mold
+    mold: int = 0  # its pid; 0 when there is none
+    loaded: bool = False
+
+    def start_mold(self, program: Program, board: Scoreboard, let_go: Callable[[], None]) -> Channel:
+        """Fork a mold; give the master's end of the conversation with it.  OSError when the system refuses."""
+        ours, theirs = Channel.pair()
+
+        def leave_behind() -> None:
+            ours.close()
+            let_go()
+
+        mold = Mold(self.config, program, theirs, board, tuple(self.listeners), leave_behind)
+        self.loaded = False
+        try:
+            self.mold = forking.fork(f"mold {self.number}", mold.main)
+        except OSError:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        self.channel = ours
+        return ours
+
+    def spawn(self, seat: int) -> Channel:
+        """Have the mold fork a worker; give the master's end of the conversation with it.
+
+        Should the mold be gone, the other end closes with it, which is how the master will hear of it.
+        """
+        ours, theirs = Channel.pair()
+        if self.channel is not None:
+            self.channel.send(Spawn(seat), (theirs.fileno(), *self.logs.descriptors()))
+        theirs.close()
+        return ours

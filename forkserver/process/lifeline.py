@@ -1,0 +1,59 @@
+"""A worker's line to the master: orders come in, and its end means that the master is gone.
+
+Knows the messages and the descriptors beside them; knows nothing of how a worker carries an order out.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from forkserver.process.messages import Born, Channel, Drain, Leaving, Logs, Quit, Ready
+from forkserver.process.signals import Signals, release
+
+ORDERS = ("drain", "stop", "quit")
+
+
+class Lifeline:
+    """Orders for one worker, from its master's messages and from signals that somebody sent to it alone."""
+
+    def __init__(self, channel: Channel, access_log: int, error_log: int) -> None:
+        self.channel = channel
+        self.logs = (access_log, error_log)
+        self.signals = Signals([signal.SIGTERM])
+        self.channel.send(Born(os.getpid()))
+        release()
+
+    def descriptors(self) -> tuple[int, int]:
+        """To be watched for reading."""
+        return self.channel.fileno(), self.signals.fileno()
+
+    def ready(self) -> None:
+        self.channel.send(Ready())
+
+    def leaving(self) -> None:
+        self.channel.send(Leaving())
+
+    def read(self) -> list[str]:
+        """What was ordered since the last call, as words of ORDERS; new log files are put in place at once.
+
+        Without a master nobody takes over and nobody else could end us: finish as for a stop.
+        """
+        orders = ["drain" for _ in self.signals.read()]
+        heard = self.channel.receive()
+        if heard is None:
+            return [*orders, "stop"]
+        for message, descriptors in heard:
+            if isinstance(message, Logs):
+                self._reopen(descriptors)
+            elif isinstance(message, Drain):
+                orders.append("stop" if message.stop else "drain")
+            elif isinstance(message, Quit):
+                orders.append("quit")
+        return orders
+
+    def _reopen(self, descriptors: tuple[int, ...]) -> None:
+        """Under the old numbers, so that no reference to them has to change."""
+        for fresh, number in zip(descriptors, self.logs, strict=True):
+            os.dup2(fresh, number, inheritable=False)
+            os.close(fresh)

@@ -1,0 +1,154 @@
+"""The sentences that master, molds and workers say to each other.
+
+Each is a small typed record in one packet of a SOCK_SEQPACKET pair, with descriptors beside it where needed
+(SCM_RIGHTS, unix(7)).  Knows the wording; knows nothing of who acts on it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import select
+import socket
+from dataclasses import dataclass
+
+PACKET = 65536  # bytes; the longest sentence, a traceback, is cut to fit
+TEXT = 60000  # characters of free text in one sentence
+DESCRIPTORS = 8  # at most, beside one sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Spawn:
+    """Master to mold: fork a worker for this seat.  Beside it: the worker's channel, access log, error log."""
+
+    seat: int
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """Master to worker: accept no more, finish what you have, leave.
+
+    With `stop` no sibling takes over, so answer what the kernel had already queued, too.
+    """
+
+    stop: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Quit:
+    """Master to worker: leave at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Logs:
+    """Master to worker: the log files were opened anew.  Beside it: access log, error log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Mold to master: the applications are loaded, workers can be forked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Mold to master: the applications cannot be loaded, and why."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotSpawned:
+    """Mold to master: the system would not fork a worker for this seat."""
+
+    seat: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Born:
+    """Worker to master, before anything else: this is my pid."""
+
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Worker to master: I accept connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """Worker to master: I accept no more."""
+
+
+Message = Spawn | Drain | Quit | Logs | Loaded | Refused | NotSpawned | Born | Ready | Leaving
+
+KINDS: dict[str, type[Message]] = {
+    kind.__name__: kind for kind in (Spawn, Drain, Quit, Logs, Loaded, Refused, NotSpawned, Born, Ready, Leaving)
+}
+
+
+def encode(message: Message) -> bytes:
+    """A message as one packet."""
+    values = [value[:TEXT] if isinstance(value, str) else value for value in dataclasses.astuple(message)]
+    return json.dumps([type(message).__name__, *values], ensure_ascii=False).encode("utf-8", "replace")[:PACKET]
+
+
+def decode(packet: bytes) -> Message:
+    """The message of one packet; ValueError, KeyError or TypeError when it is none of ours."""
+    name, *values = json.loads(packet)
+    return KINDS[name](*values)
+
+
+class Channel:
+    """One end of a conversation: the owner of its socket."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self.socket = end
+        end.setblocking(False)
+
+    @classmethod
+    def pair(cls) -> tuple[Channel, Channel]:
+        """Both ends of a new conversation."""
+        one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        return cls(one), cls(other)
+
+    @classmethod
+    def adopt(cls, descriptor: int) -> Channel:
+        """The end that came as a bare descriptor."""
+        return cls(socket.socket(fileno=descriptor))
+
+    def fileno(self) -> int:
+        return self.socket.fileno()
+
+    def send(self, message: Message, descriptors: tuple[int, ...] = ()) -> bool:
+        """Say it; False when the other side is gone or has not listened for very long."""
+        try:
+            socket.send_fds(self.socket, [encode(message)], list(descriptors))
+        except (BrokenPipeError, ConnectionResetError, BlockingIOError):
+            return False
+        return True
+
+    def receive(self) -> list[tuple[Message, tuple[int, ...]]] | None:
+        """All that was said since the last call, with the descriptors beside it; None once the other side is gone."""
+        heard: list[tuple[Message, tuple[int, ...]]] = []
+        while True:
+            try:
+                packet, descriptors, _, _ = socket.recv_fds(self.socket, PACKET + 8, DESCRIPTORS)
+            except BlockingIOError:
+                return heard
+            except ConnectionResetError:
+                packet, descriptors = b"", []
+            if not packet:
+                return heard or None
+            for descriptor in descriptors:
+                os.set_inheritable(descriptor, False)
+            heard.append((decode(packet), tuple(descriptors)))
+
+    def wait(self) -> None:
+        """Sleep until there is something to receive."""
+        select.select([self.socket], [], [])
+
+    def close(self) -> None:
+        self.socket.close()

@@ -1,0 +1,96 @@
+"""A mold: a process that holds the loaded applications of one generation and only forks workers from them.
+
+Knows how to load, to freeze and to fork; knows nothing of what it loads, and serves nobody.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from forkserver.process import forking, privileges, signals
+from forkserver.process.lifeline import Lifeline
+from forkserver.process.messages import Channel, Loaded, NotSpawned, Refused, Spawn
+from forkserver.process.program import CannotLoad, Place, Program
+from forkserver.process.scoreboard import Scoreboard, Word
+from forkserver.process.sockets import Listener
+
+if TYPE_CHECKING:
+    from forkserver.config import Config
+
+
+@dataclass
+class Mold:
+    """The life of the process, from the master's fork on."""
+
+    config: Config
+    program: Program
+    channel: Channel
+    board: Scoreboard
+    listeners: tuple[Listener, ...]
+    let_go: Callable[[], None]  # the master's list of what is not for its children
+
+    def main(self) -> None:
+        """Let go of the master's things, become the user, load, then fork workers until the master hangs up."""
+        self.let_go()
+        # The keyboard's INT and QUIT reach the whole process group, and logrotate may signal every process of our
+        # name: what these mean is the master's to say, to the workers as well, which inherit this.
+        signals.ignore(signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+        signals.release()
+        try:
+            privileges.drop(self.config.server.user, self.config.server.group)
+            loaded = self.program.load(self.config)
+        except CannotLoad as error:
+            self.channel.send(Refused(str(error)))
+        except Exception:  # the applications' trouble, of whatever kind: the master refuses the generation
+            self.channel.send(Refused(traceback.format_exc()))
+        else:
+            gc.collect()
+            gc.freeze()  # what is loaded stays out of the collector's sight, so that its pages stay shared
+            self.channel.send(Loaded())
+            self._fork_on_demand(loaded)
+
+    def _fork_on_demand(self, loaded: Any) -> None:
+        while True:
+            self.channel.wait()
+            heard = self.channel.receive()
+            if heard is None:  # the master wants us no more, or is gone: our workers are not ours, and live on
+                return
+            for order, descriptors in heard:
+                if isinstance(order, Spawn):
+                    self._spawn(loaded, order.seat, descriptors)
+                for descriptor in descriptors:
+                    os.close(descriptor)
+
+    def _spawn(self, loaded: Any, seat: int, descriptors: tuple[int, ...]) -> None:
+        """Fork twice, so that the worker loses its parent and becomes the master's own child (prctl(2), subreaper)."""
+
+        def between() -> int:
+            try:
+                forking.fork(f"worker {seat}", lambda: self._work(loaded, seat, descriptors))
+            except OSError as error:
+                return error.errno or 1
+            return 0
+
+        try:
+            _, status = os.waitpid(forking.fork("mold", between), 0)
+            trouble = os.waitstatus_to_exitcode(status)
+        except OSError as error:
+            trouble = error.errno or 1
+        if trouble:
+            self.channel.send(NotSpawned(seat, os.strerror(trouble) if trouble > 0 else f"signal {-trouble}"))
+
+    def _work(self, loaded: Any, seat: int, descriptors: tuple[int, ...]) -> None:
+        """A worker's life.  It keeps its three descriptors and the listeners; the mold's channel is not for it."""
+        self.channel.close()
+        end, access_log, error_log = descriptors
+        slot = self.board.slots[seat]
+        slot.words[Word.PID] = os.getpid()
+        lifeline = Lifeline(Channel.adopt(end), access_log, error_log)
+        place = Place(seat, slot, self.board, lifeline, self.listeners, access_log, error_log)
+        self.program.serve(self.config, loaded, place)

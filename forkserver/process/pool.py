@@ -1,0 +1,286 @@
+"""The pool: molds and workers as the master's children, forked, heard, ended and buried.
+
+Carries out what `children.py` plans.  Knows the messages of workers and molds; knows nothing of signals, commands or
+why a generation is wanted.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from forkserver.process import children, messages
+from forkserver.process.children import Action, Child, Children, Life
+from forkserver.process.generation import Generation
+from forkserver.process.messages import Channel
+from forkserver.process.program import Program
+from forkserver.process.scoreboard import SEATS, Scoreboard, Seat
+
+if TYPE_CHECKING:
+    from forkserver.log import ErrorLog
+
+QUIT_LIMIT = 2.0  # seconds from an order to leave at once until whoever is left is killed
+MOLD_PAUSE = 1.0  # seconds before a mold that died is made anew
+
+
+def ending(code: int) -> str:
+    """How a process ended, in words; `code` as os.waitstatus_to_exitcode() gives it."""
+    return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
+
+
+class Pool:
+    """All children of the master."""
+
+    def __init__(self, program: Program, log: ErrorLog, selector: selectors.BaseSelector) -> None:
+        self.program, self.log, self.selector = program, log, selector
+        self.board = Scoreboard()
+        self.children = Children(want=0, graceful=0.0, seats=SEATS)
+        self.channels: dict[int, Channel] = {}  # by seat
+        self.generations: dict[int, Generation] = {}  # the current one and the candidate
+        self.molds: dict[int, float] = {}  # living ones by pid, with the time by which they must have gone
+        self.mold_due = 0.0  # when a mold that died may be made anew
+        # Who takes an interest: set by the master.
+        self.let_go: Callable[[], None] = lambda: None  # in a child: the master's own things
+        self.failed: Callable[[int, str], None] = lambda generation, why: None  # a candidate
+        self.buried: Callable[[Seat, bool], None] = lambda reading, expected: None
+
+    @property
+    def current(self) -> Generation | None:
+        return self.generations.get(self.children.generation)
+
+    # Keeping it as it should be.
+
+    def keep(self, now: float) -> None:
+        """Do what is to be done at this moment."""
+        if self._lacks_mold() and now >= self.mold_due and (current := self.current):
+            self.start_mold(current)
+        for pid in [pid for pid, limit in self.molds.items() if now >= limit]:
+            os.kill(pid, signal.SIGKILL)
+            self.molds[pid] = float("inf")
+        able = [generation.number for generation in self.generations.values() if generation.loaded]
+        for action in self.children.plan(now, able):
+            self.carry_out(action)
+
+    def carry_out(self, action: Action) -> None:
+        _CARRY_OUT[type(action)](self, action)
+
+    def next_deadline(self) -> float:
+        """When `keep` has something to do even if nothing happens."""
+        new_mold = self.mold_due if self._lacks_mold() else float("inf")
+        return min(self.children.next_deadline(), new_mold, *self.molds.values())
+
+    def _lacks_mold(self) -> bool:
+        return bool(self.current and not self.current.mold and not self.children.stopping)
+
+    def look_for_trouble(self, now: float) -> None:
+        """Once a second: requests past their limit, log files that were moved."""
+        for child in self.children.by_seat.values():
+            reading = self.read(child.seat)
+            if reading.line and 0 < reading.deadline < now and not child.killed:
+                child.killed = True
+                self._kill(children.Kill(child.seat, f"did not answer in time: {reading.line!r}"))
+        for generation in self.generations.values():
+            if any(file.moved() for file in (generation.logs.access, generation.logs.error)):
+                self.reopen(generation)
+
+    def read(self, seat: int) -> Seat:
+        return self.board.slots[seat].read(seat)
+
+    def reopen(self, generation: Generation) -> None:
+        """Open its log files anew, here and in its workers."""
+        for file in (generation.logs.access, generation.logs.error):
+            try:
+                file.reopen()
+            except OSError as error:
+                self.log.error(f"cannot reopen {file.destination}: {error.strerror}; writing to the old file")
+        for child in self.children.by_seat.values():
+            if child.generation == generation.number and child.seat in self.channels:
+                self.channels[child.seat].send(messages.Logs(), generation.logs.descriptors())
+
+    @property
+    def empty(self) -> bool:
+        """Nobody is left."""
+        return not self.children.by_seat and not self.molds
+
+    def drain(self) -> None:
+        """Nobody is wanted any more: workers finish and leave, molds go, our copies of the listeners are closed.
+
+        Ours first: the ports are free as soon as the last worker has closed its own.
+        """
+        self.children.stopping = True
+        for generation in self.generations.values():
+            self.hang_up(generation)
+            for listener in generation.listeners:
+                listener.close()
+            generation.listeners = []
+
+    def quit(self) -> None:
+        """Everybody leaves now."""
+        self.drain()
+        for channel in self.channels.values():
+            channel.send(messages.Quit())
+        self.children.hurry(time.monotonic() + QUIT_LIMIT)
+
+    # The actions of a plan.
+
+    def _spawn(self, action: children.Spawn) -> None:
+        seat = action.seat
+        self.board.give(seat, action.generation, time.monotonic())
+        channel = self.generations[action.generation].spawn(seat)
+        self.channels[seat] = channel
+        self.selector.register(channel, selectors.EVENT_READ, lambda: self._hear(seat))
+
+    def _drain(self, action: children.Drain) -> None:
+        if action.seat in self.channels:
+            self.channels[action.seat].send(messages.Drain(self.children.stopping))
+
+    def _kill(self, action: children.Kill) -> None:
+        child = self.children.by_seat[action.seat]
+        self.log.warning(f"worker {action.seat} (pid {child.pid}) {action.why}: killed")
+        if child.pid:
+            os.kill(child.pid, signal.SIGKILL)
+        else:
+            self._bury(child, "was never forked", expected=False)
+
+    # What workers say, and how they end.
+
+    def _hear(self, seat: int) -> None:
+        """A worker's words.  The end of the line of one that has said its pid is dealt with when it is reaped."""
+        child = self.children.by_seat[seat]
+        heard = self.channels[seat].receive()
+        if heard is None:
+            if child.pid:
+                self._hush(seat)
+            else:
+                self._bury(child, "ended before it could say its pid", expected=False)
+            return
+        for message, _ in heard:
+            if isinstance(message, messages.Born):
+                self.children.born(seat, message.pid)
+            elif isinstance(message, messages.Ready):
+                self.children.ready(seat)
+                self.log.info(f"worker {seat} (pid {child.pid}) is ready")
+            elif isinstance(message, messages.Leaving):
+                self.children.leaving(seat, time.monotonic())
+
+    def _hush(self, seat: int) -> None:
+        if channel := self.channels.pop(seat, None):
+            self.selector.unregister(channel)
+            channel.close()
+
+    def reap(self) -> None:
+        """Bury the dead.  What they had still to say is heard first: a pid, for instance."""
+        for seat in list(self.channels):
+            self._hear(seat)
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not pid:
+                return
+            self._reaped(pid, os.waitstatus_to_exitcode(status))
+
+    def _reaped(self, pid: int, code: int) -> None:
+        seat = self.children.seat_of(pid)
+        if seat is not None:
+            child = self.children.by_seat[seat]
+            line = self.read(seat).line
+            serving = f" while serving {line!r}" if line else ""
+            going = child.life in (Life.DRAINING, Life.LEAVING) or self.children.stopping
+            self._bury(child, ending(code) + serving, expected=code == 0 and going)
+        self.molds.pop(pid, None)
+        for generation in list(self.generations.values()):
+            if generation.mold == pid:
+                self._mold_died(generation, ending(code))
+
+    def _bury(self, child: Child, words: str, *, expected: bool) -> None:
+        """Take a worker off the books, say how it ended, leave the seat clean."""
+        words = f"worker {child.seat} (pid {child.pid}) {words}"
+        candidate = child.generation == self.children.candidate
+        self._hush(child.seat)
+        reading = self.read(child.seat)
+        pause = self.children.died(child.seat, time.monotonic(), served=reading.requests > 0)
+        self.buried(reading, expected)
+        self.board.slots[child.seat].clear()
+        (self.log.info if expected else self.log.error)(words)
+        if pause:
+            self.log.warning(f"a worker died young; the next one is forked in {pause:g} s")
+        if candidate:
+            self.failed(child.generation, f"its first worker failed: {words}")
+
+    # Molds.
+
+    def start_mold(self, generation: Generation) -> None:
+        """Fork the generation's mold and listen to it."""
+        try:
+            channel = generation.start_mold(self.program, self.board, lambda: self._leave_behind(generation))
+        except OSError as error:
+            self._mold_died(generation, f"could not be forked: {error.strerror}")
+            return
+        self.molds[generation.mold] = float("inf")
+        self.selector.register(channel, selectors.EVENT_READ, lambda: self._hear_mold(generation))
+
+    def _leave_behind(self, generation: Generation) -> None:
+        """A mold's first act: close what is not for it or its workers."""
+        self.let_go()
+        self.selector.close()
+        for channel in self.channels.values():
+            channel.close()
+        ours = {listener.socket for listener in generation.listeners}
+        for other in self.generations.values():
+            if other.channel:
+                other.channel.close()
+            for listener in other.listeners:
+                if listener.socket not in ours:
+                    listener.socket.close()
+            if other.logs is not generation.logs:
+                other.logs.close()
+
+    def _hear_mold(self, generation: Generation) -> None:
+        assert generation.channel is not None
+        heard = generation.channel.receive()
+        if heard is None:  # its death is reported when it is reaped
+            self._close_channel(generation)
+            return
+        for message, _ in heard:
+            if isinstance(message, messages.Loaded):
+                generation.loaded = True
+            elif isinstance(message, messages.NotSpawned):
+                self.log.error(f"worker {message.seat} could not be forked: {message.why}")
+            elif isinstance(message, messages.Refused):
+                self.log.debug(f"mold {generation.number} could not load")
+                self.failed(generation.number, message.why)
+
+    def _close_channel(self, generation: Generation) -> None:
+        if generation.channel:
+            self.selector.unregister(generation.channel)
+            generation.channel.close()
+        generation.channel, generation.loaded = None, False
+
+    def _mold_died(self, generation: Generation, words: str) -> None:
+        generation.mold, generation.loaded = 0, False
+        if generation.number == self.children.generation:
+            self.mold_due = time.monotonic() + MOLD_PAUSE
+            self.log.error(f"mold {generation.number} {words}; its workers serve on, it is made anew")
+        else:
+            self.failed(generation.number, f"the process that loads the applications {words}")
+
+    def hang_up(self, generation: Generation) -> None:
+        """A mold is needed no more: it ends when its line does, and one that is still loading is ended at once."""
+        if generation.mold:
+            now = time.monotonic()
+            self.molds[generation.mold] = now + QUIT_LIMIT if generation.loaded else now
+        self._close_channel(generation)
+        generation.mold = 0
+
+
+_CARRY_OUT: dict[type, Callable[[Pool, Any], None]] = {
+    children.Spawn: Pool._spawn,
+    children.Drain: Pool._drain,
+    children.Kill: Pool._kill,
+}

@@ -1,0 +1,152 @@
+"""What every worker is doing, in one piece of memory that all processes share.
+
+One slot a seat, one writer a slot: the worker that sits there (the master only clears a slot before it gives the
+seat away).  Status, death reports, time limits and connection limits read just this.  Knows the layout; knows
+nothing of HTTP, and takes no lock: a reader may see a number from before and one from after, never half a number.
+"""
+
+from __future__ import annotations
+
+import enum
+import mmap
+from dataclasses import dataclass
+
+SEATS = 512  # workers of all generations at one time
+LINE = 256  # bytes of a request line that are kept
+BUCKETS = 4096  # of client addresses, for the limit of connections a client
+
+_WORDS = 8  # 64-bit numbers a slot
+_TIMES = 4  # doubles a slot
+_SLOT = 8 * (_WORDS + _TIMES) + LINE
+
+
+class State(enum.IntEnum):
+    """Of a worker, as it says itself."""
+
+    EMPTY = 0
+    STARTING = 1
+    SERVING = 2
+    DRAINING = 3
+
+
+class Word(enum.IntEnum):
+    """The 64-bit numbers of a slot."""
+
+    PID = 0
+    GENERATION = 1
+    STATE = 2
+    CONNECTIONS = 3
+    REQUESTS = 4
+    SENT = 5  # bytes
+    LINE_LENGTH = 6  # bytes; 0 when no request is in progress
+
+
+class Time(enum.IntEnum):
+    """The doubles of a slot, in seconds of the monotonic clock; 0 when there is none."""
+
+    BORN = 0
+    BEGAN = 1  # the request in progress
+    DEADLINE = 2  # ... and when it must have ended
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A reading of one slot."""
+
+    seat: int
+    pid: int
+    generation: int
+    state: State
+    connections: int
+    requests: int
+    sent: int
+    born: float
+    began: float
+    deadline: float
+    line: str
+
+
+class Slot:
+    """One worker's place to write."""
+
+    def __init__(self, memory: memoryview, clients: memoryview) -> None:
+        self.words = memory[: 8 * _WORDS].cast("Q")
+        self.times = memory[8 * _WORDS : 8 * (_WORDS + _TIMES)].cast("d")
+        self.line = memory[8 * (_WORDS + _TIMES) :]
+        self.clients = clients
+
+    def clear(self) -> None:
+        self.words[:] = memoryview(bytes(8 * _WORDS)).cast("Q")
+        self.times[:] = memoryview(bytes(8 * _TIMES)).cast("d")
+        self.clients[:] = memoryview(bytes(2 * BUCKETS)).cast("H")
+
+    def count(self, connections: int, requests: int, sent: int) -> None:
+        """The figures as they are now; once a turn of a worker's loop."""
+        words = self.words
+        words[3] = connections  # Word.CONNECTIONS and its two neighbours, spelt as numbers for speed
+        words[4] = requests
+        words[5] = sent
+
+    def begin(self, line: bytes, now: float, deadline: float) -> None:
+        """A request is handed to an application.  The length is written last: until then nobody reads the line."""
+        length = min(len(line), LINE)
+        self.line[:length] = line[:length]
+        self.times[Time.BEGAN] = now
+        self.times[Time.DEADLINE] = deadline
+        self.words[Word.LINE_LENGTH] = length
+
+    def end(self) -> None:
+        """The application has answered."""
+        self.words[Word.LINE_LENGTH] = 0
+        self.times[Time.DEADLINE] = 0.0
+
+    def read(self, seat: int) -> Seat:
+        words, times = self.words, self.times
+        return Seat(
+            seat=seat,
+            pid=words[Word.PID],
+            generation=words[Word.GENERATION],
+            state=State(words[Word.STATE]),
+            connections=words[Word.CONNECTIONS],
+            requests=words[Word.REQUESTS],
+            sent=words[Word.SENT],
+            born=times[Time.BORN],
+            began=times[Time.BEGAN],
+            deadline=times[Time.DEADLINE],
+            line=bytes(self.line[: words[Word.LINE_LENGTH]]).decode("latin-1"),
+        )
+
+
+class Scoreboard:
+    """All slots; made by the master before the first fork, inherited by all."""
+
+    def __init__(self, seats: int = SEATS) -> None:
+        shared = memoryview(mmap.mmap(-1, 8 + seats * (_SLOT + 2 * BUCKETS)))  # anonymous, mmap(2)
+        self._used = shared[:8].cast("Q")  # written by the master: seats below this number may be taken
+        memory = shared[8:]
+        clients = memory[seats * _SLOT :].cast("H")
+        self.slots = tuple(
+            Slot(
+                memory[seat * _SLOT : (seat + 1) * _SLOT],
+                clients[seat * BUCKETS : (seat + 1) * BUCKETS],
+            )
+            for seat in range(seats)
+        )
+
+    def give(self, seat: int, generation: int, now: float) -> None:
+        """The master gives a cleared seat to a worker that it is about to have forked."""
+        slot = self.slots[seat]
+        slot.clear()
+        slot.words[Word.GENERATION] = generation
+        slot.words[Word.STATE] = State.STARTING
+        slot.times[Time.BORN] = now
+        self._used[0] = max(self._used[0], seat + 1)
+
+    def hold(self, slot: Slot, client: int, change: int) -> int:
+        """Count a client's connections at one slot; give how many all workers hold together.
+
+        `client` is a number for the client's address, and those of one bucket are counted as one.
+        """
+        bucket = client % BUCKETS
+        slot.clients[bucket] += change
+        return sum(other.clients[bucket] for other in self.slots[: self._used[0]])

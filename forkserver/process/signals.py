@@ -1,0 +1,57 @@
+"""Signals as numbers to be read, never as interruptions.
+
+Knows how they reach a loop (signal.set_wakeup_fd); knows nothing of what they mean.  A handler does nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterable
+from types import FrameType
+
+
+def _note(number: int, frame: FrameType | None) -> None:
+    """Do nothing: the interpreter has written the number to the wake-up descriptor before it calls this."""
+
+
+class Signals:
+    """A descriptor that is readable when one of `numbers` came."""
+
+    def __init__(self, numbers: Iterable[signal.Signals]) -> None:
+        self.reader, self.writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        # The descriptor before the handlers: a number must find its way from the first one on.
+        signal.set_wakeup_fd(self.writer, warn_on_full_buffer=False)
+        self.numbers = tuple(numbers)
+        for number in self.numbers:
+            signal.signal(number, _note)
+
+    def fileno(self) -> int:
+        return self.reader
+
+    def read(self) -> list[signal.Signals]:
+        """The signals that came since the last call, in order, each once."""
+        try:
+            numbers = os.read(self.reader, 4096)
+        except BlockingIOError:
+            return []
+        return [signal.Signals(number) for number in dict.fromkeys(numbers)]
+
+    def close(self) -> None:
+        """Back to the defaults; in a child of the owner, so that it does not write to its parent's descriptor."""
+        signal.set_wakeup_fd(-1)
+        for number in self.numbers:
+            signal.signal(number, signal.SIG_DFL)
+        os.close(self.reader)
+        os.close(self.writer)
+
+
+def ignore(*numbers: signal.Signals) -> None:
+    """Let these pass, in this process and in what it executes."""
+    for number in numbers:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def release() -> None:
+    """End the blocking that `fork()` began, once the child has arranged its own signals."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())

@@ -1,0 +1,185 @@
+"""Listening sockets: opened, adopted, compared and closed.
+
+Knows addresses and how the kernel names them; knows nothing of what is served there.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import stat
+from collections.abc import Iterable, MutableMapping
+from dataclasses import dataclass
+
+from forkserver.options import Address
+
+FIRST_INHERITED = 3  # SD_LISTEN_FDS_START, sd_listen_fds(3)
+
+
+class CannotListen(Exception):  # noqa: N818 - reads as the sentence it prints
+    """An address cannot be listened on; the text says which and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A listening socket and the address of the configuration that asked for it."""
+
+    address: Address
+    socket: socket.socket
+    inode: int = 0  # of a unix socket's file as we made it, so that we never remove somebody else's
+
+    @property
+    def name(self) -> str:
+        """Where it really listens: the port that the kernel chose instead of 0."""
+        if self.socket.family == socket.AF_UNIX:
+            return f"unix:{self.socket.getsockname()}"
+        host, port = self.socket.getsockname()[:2]
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    def close(self) -> None:
+        """Stop listening in this process; the file of a unix socket goes with it."""
+        if self.inode:
+            path = self.address.path
+            try:
+                if os.stat(path).st_ino == self.inode:
+                    os.unlink(path)
+            except FileNotFoundError:
+                pass  # somebody tidied up before us: it is gone, as it should be
+        self.socket.close()
+
+
+def inherited(environ: MutableMapping[str, str]) -> dict[str, list[socket.socket]]:
+    """The sockets that a service manager opened for us, by name (LISTEN_FDS, LISTEN_FDNAMES: sd_listen_fds(3)).
+
+    The variables are taken away, so that no child believes that they are for it.
+    """
+    pid, count, names = (environ.pop(name, "") for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"))
+    if pid != str(os.getpid()) or not count.isdecimal():
+        return {}
+    found: dict[str, list[socket.socket]] = {}
+    titles = names.split(":") if names else []
+    for index in range(int(count)):
+        os.set_inheritable(FIRST_INHERITED + index, False)
+        name = titles[index] if index < len(titles) else "unknown"
+        found.setdefault(name, []).append(socket.socket(fileno=FIRST_INHERITED + index))
+    return found
+
+
+def open_listeners(
+    addresses: Iterable[Address],
+    backlog: int,
+    kept: Iterable[Listener] = (),
+    gifts: dict[str, list[socket.socket]] | None = None,
+) -> list[Listener]:
+    """Listen on every address, keeping the `kept` listeners of the same address as they are.
+
+    All or nothing: when one address fails, those newly opened are closed again and CannotListen is raised.
+    """
+    old: dict[str, list[Listener]] = {}
+    for listener in kept:
+        old.setdefault(listener.address.text, []).append(listener)
+    result: list[Listener] = []
+    fresh: list[Listener] = []
+    try:
+        for address in addresses:
+            if address.text in old:
+                result += old[address.text]
+                continue
+            opened = _OPEN[address.kind](address, gifts or {})
+            fresh += opened
+            result += opened
+        for listener in result:  # again for the kept ones: listen(2) on a listening socket changes its backlog
+            listener.socket.listen(backlog)
+    except OSError as error:
+        for listener in fresh:
+            listener.close()
+        raise CannotListen(f"{address.text}: {_why(error)}") from error
+    return result
+
+
+def _why(error: OSError) -> str:
+    hints = {
+        errno.EADDRINUSE: "in use by another program",
+        errno.EACCES: "permission denied (ports below 1024 want CAP_NET_BIND_SERVICE or root)",
+        errno.EADDRNOTAVAIL: "this machine does not have that address",
+        errno.EAFNOSUPPORT: "this machine does not speak that kind of address",
+    }
+    return hints.get(error.errno or 0) or error.strerror or str(error)
+
+
+def _open_tcp(address: Address, gifts: dict[str, list[socket.socket]]) -> list[Listener]:
+    family = socket.AF_INET6 if address.kind == "tcp6" else socket.AF_INET
+    one = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        # Set here, inherited by each accepted socket: no system call a connection, tcp(7).
+        one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        one.bind((address.host, address.port))
+        os.set_blocking(one.fileno(), False)
+    except OSError:
+        one.close()
+        raise
+    return [Listener(address, one)]
+
+
+def clear_stale(path: str) -> None:
+    """Remove the socket file that a dead server left behind.
+
+    OSError with EADDRINUSE when somebody answers there, or when the file is no socket.
+    """
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise OSError(errno.EADDRINUSE, "is there already and is no socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            os.unlink(path)
+            return
+        except FileNotFoundError:
+            return
+    raise OSError(errno.EADDRINUSE, "in use by another program")
+
+
+def open_unix(path: str, mode: int) -> socket.socket:
+    """A bound unix stream socket whose file has `mode` from its first moment on."""
+    clear_stale(path)
+    os.makedirs(os.path.dirname(path) or ".", mode=0o755, exist_ok=True)
+    one = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o777 & ~mode)
+    try:
+        one.bind(path)
+    except OSError:
+        one.close()
+        raise
+    finally:
+        os.umask(before)
+    os.set_blocking(one.fileno(), False)
+    return one
+
+
+def _open_unix(address: Address, gifts: dict[str, list[socket.socket]]) -> list[Listener]:
+    one = open_unix(address.path, 0o666)  # who may connect is said by the folder, as with nginx
+    return [Listener(address, one, os.stat(address.path).st_ino)]
+
+
+def _adopt(address: Address, gifts: dict[str, list[socket.socket]]) -> list[Listener]:
+    given = gifts.get(address.name)
+    if not given:
+        known = ", ".join(sorted(gifts)) or "none"
+        raise OSError(errno.ENOENT, f"no socket of that name was passed in (LISTEN_FDNAMES: {known})")
+    for one in given:
+        os.set_blocking(one.fileno(), False)
+        if one.family != socket.AF_UNIX:
+            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return [Listener(address, one) for one in given]
+
+
+_OPEN = {"tcp4": _open_tcp, "tcp6": _open_tcp, "unix": _open_unix, "systemd": _adopt}

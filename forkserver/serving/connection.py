@@ -1,0 +1,205 @@
+"""One accepted socket: its state, its buffers and what may take how long.
+
+The only owner of its descriptor.  Knows the states and the limits; what is said on it is known to `conversation.py`.
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+import select
+import socket
+from typing import TYPE_CHECKING
+
+from forkserver.http.response import FileSlice
+from forkserver.options import Limits
+from forkserver.serving.reply import Reply
+
+if TYPE_CHECKING:
+    from forkserver.http.request import Head
+    from forkserver.serving.routing import Mount
+    from forkserver.serving.spool import Spool
+
+MORE = socket.MSG_MORE
+PORTION = 1 << 20  # bytes of a file for one call
+TURN = 4 << 20  # bytes for one connection before others have their turn
+GRACE = 5.0  # seconds before a rate is measured
+LINGER = 5.0  # seconds in which a peer may go on sending what nobody reads, so that it can read our answer
+
+
+class State(enum.IntEnum):
+    """The life of a socket; the comment says what may follow."""
+
+    READING = 0  # for a head, or resting between two requests → BODY, WRITING, CLOSED
+    BODY = 1  # a body comes in → WRITING, CLOSED
+    WRITING = 2  # a reply goes out → READING, LINGERING, CLOSED
+    LINGERING = 3  # half-closed, reading off what still comes (RFC 9112 section 9.6) → CLOSED
+    CLOSED = 4
+
+
+INTEREST = {  # what epoll watches for
+    State.READING: select.EPOLLIN,
+    State.BODY: select.EPOLLIN,
+    State.WRITING: select.EPOLLOUT,
+    State.LINGERING: select.EPOLLIN,
+}
+
+
+class Connection:
+    """One client's socket.  Times are seconds of the monotonic clock, but for `began`, which is since the epoch."""
+
+    __slots__ = (
+        "answered",
+        "began",
+        "buffer",
+        "counted",
+        "descriptor",
+        "head",
+        "interest",
+        "local",
+        "mount",
+        "moved",
+        "peer",
+        "port",
+        "progress",
+        "received",
+        "recv",
+        "reply",
+        "send",
+        "since",
+        "socket",
+        "spool",
+        "state",
+    )
+
+    def __init__(self, accepted: socket.socket, peer: str, port: int, local: tuple[str, int], now: float) -> None:
+        self.socket = accepted
+        self.descriptor = accepted.fileno()
+        self.recv = accepted.recv
+        self.send = accepted.send
+        self.peer, self.port, self.local = peer, port, local
+        self.counted = False  # among its client's connections
+        self.state = State.READING
+        self.interest = select.EPOLLIN  # as epoll knows it
+        self.since = now  # when this state began, the first byte of a head came, or the last reply was given
+        self.progress = now  # when the last byte moved in this state
+        self.moved = 0  # bytes in this state
+        self.answered = 0  # requests
+        self.buffer = b""  # what came and was not understood yet
+        # The request in hand.
+        self.began = 0.0
+        self.received = 0  # bytes
+        self.head: Head | None = None
+        self.mount: Mount | None = None
+        self.spool: Spool | None = None
+        self.reply: Reply | None = None
+
+    def enter(self, state: State, now: float) -> None:
+        """Begin a state, and its clock."""
+        self.state = state
+        self.since = self.progress = now
+        self.moved = 0
+
+    @property
+    def idle(self) -> bool:
+        """Between two requests: nothing of the next one is here."""
+        return self.state is State.READING and not self.buffer and self.answered > 0
+
+    @property
+    def silent(self) -> bool:
+        """New, and nothing was said on it yet."""
+        return self.state is State.READING and not self.buffer and self.answered == 0
+
+    def overdue(self, now: float, limits: Limits) -> str:
+        """Why this connection has had its time; "" while it has not."""
+        return _OVERDUE[self.state](self, now, limits)
+
+    def flush(self, now: float) -> bool:
+        """Send what the socket takes of the reply; True once it is out.
+
+        OSError when the peer is gone, or when a file got shorter than what was promised of it: then the reply cannot
+        be ended any more.
+        """
+        reply = self.reply
+        assert reply is not None
+        parts, moved = reply.parts, self.moved
+        stop = moved + TURN
+        try:
+            while self.moved < stop:
+                if parts:
+                    self.moved += self._send_part(reply)
+                elif (piece := next(reply.source, None) if reply.source else None) is not None:
+                    parts.append(piece)
+                else:
+                    return True
+        except BlockingIOError:  # the socket is full: epoll will tell when it is not
+            pass
+        if self.moved > moved:
+            self.progress = now
+        return False
+
+    def _send_part(self, reply: Reply) -> int:
+        part = reply.parts[0]
+        if not isinstance(part, FileSlice):
+            sent = self.send(part, MORE if len(reply.parts) > 1 else 0)
+            if sent == len(part):
+                reply.parts.popleft()
+            else:
+                reply.parts[0] = memoryview(part)[sent:]
+            return sent
+        sent = os.sendfile(self.descriptor, part.file.fileno(), part.offset, min(part.length, PORTION))
+        if sent == 0 and part.length:
+            raise OSError("the file got shorter while it was being sent")
+        part.offset += sent
+        part.length -= sent
+        if part.length == 0:
+            part.file.close()
+            reply.parts.popleft()
+        return sent
+
+    def close(self) -> None:
+        """Give everything back; epoll forgets a descriptor by itself (epoll(7))."""
+        self.state = State.CLOSED
+        if self.reply:
+            self.reply.close()
+            self.reply = None
+        if self.spool:
+            self.spool.close()
+            self.spool = None
+        self.socket.close()
+
+
+def _slow(connection: Connection, now: float, rate: int) -> bool:
+    elapsed = now - connection.since
+    return bool(rate) and elapsed > GRACE and connection.moved < rate * elapsed
+
+
+def _reading(connection: Connection, now: float, limits: Limits) -> str:
+    elapsed = now - connection.since
+    if connection.idle:
+        return "rested too long" if elapsed > limits.idle_timeout else ""
+    return "the head did not arrive in time" if elapsed > limits.header_timeout else ""
+
+
+def _body(connection: Connection, now: float, limits: Limits) -> str:
+    if now - connection.since > limits.body_timeout:
+        return "the body did not arrive in time"
+    return "the body arrives too slowly" if _slow(connection, now, limits.read_rate) else ""
+
+
+def _writing(connection: Connection, now: float, limits: Limits) -> str:
+    if now - connection.progress > limits.write_timeout:
+        return "the client takes nothing"
+    return "the client takes too little" if _slow(connection, now, limits.write_rate) else ""
+
+
+def _lingering(connection: Connection, now: float, limits: Limits) -> str:
+    return "lingered" if now - connection.since > LINGER else ""
+
+
+_OVERDUE = {
+    State.READING: _reading,
+    State.BODY: _body,
+    State.WRITING: _writing,
+    State.LINGERING: _lingering,
+}

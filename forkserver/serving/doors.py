@@ -1,0 +1,80 @@
+"""Where connections come in: the listeners of one worker, and when it does not listen to them.
+
+Knows accept(2) and its troubles; knows nothing of what an accepted socket is for.
+"""
+
+from __future__ import annotations
+
+import errno
+import select
+import socket
+from collections.abc import Callable
+
+REBALANCE = 16  # connections after which a listener goes to the end of the kernel's queue of waiters
+EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+Accepted = Callable[[socket.socket, str, int, tuple[str, int]], None]
+
+
+class Door:
+    """One listener, watched with EPOLLEXCLUSIVE: a connection wakes one worker, not all (epoll_ctl(2))."""
+
+    def __init__(self, listener: socket.socket, epoll: select.epoll) -> None:
+        self.listener, self.epoll = listener, epoll
+        self.descriptor = listener.fileno()
+        self.unix = listener.family == socket.AF_UNIX
+        self.local = ("unix", 0) if self.unix else listener.getsockname()[:2]
+        self.count = 0
+        self.watched = False
+
+    def watch(self, wanted: bool) -> None:
+        if wanted != self.watched:
+            self.watched = wanted
+            if wanted:
+                self.epoll.register(self.descriptor, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+            else:
+                self.epoll.unregister(self.descriptor)
+
+    def accept(self) -> tuple[socket.socket, str, int] | None:
+        """One connection: its socket, peer and port; None when a sibling was quicker or the peer has gone.
+
+        The kernel wakes the waiter that came last, so that one worker would get nearly all; who has had its share
+        goes to the end of the queue.  OSError of `EXHAUSTED` when the system has no room for one more.
+        """
+        try:
+            accepted, address = self.listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return None
+        except OSError as error:
+            if error.errno in EXHAUSTED:
+                raise
+            return None  # the peer's network trouble, reported by accept(2) instead of by a read
+        accepted.setblocking(False)
+        self.count += 1
+        if self.count % REBALANCE == 0 and self.watched:
+            self.watch(False)
+            self.watch(True)
+        if self.unix:
+            return accepted, "unix", 0
+        return accepted, address[0], address[1]
+
+
+class Doors:
+    """All listeners of a worker, open or shut together."""
+
+    def __init__(self, listeners: list[socket.socket], epoll: select.epoll) -> None:
+        self.doors = {listener.fileno(): Door(listener, epoll) for listener in listeners}
+        self.open = False
+
+    def set_open(self, wanted: bool) -> None:
+        if wanted != self.open:
+            self.open = wanted
+            for door in self.doors.values():
+                door.watch(wanted)
+
+    def close(self) -> None:
+        """For good, in this process."""
+        self.set_open(False)
+        for door in self.doors.values():
+            door.listener.close()
+        self.doors = {}

@@ -1,0 +1,87 @@
+"""Ready replies: what was answered to the very same bytes, kept while it is still true.
+
+A keep-alive client sends the same head again and again, and so do thousands of clients of the same kind.  Knows
+bytes; an application says through `Response.still` whether its answer may be given again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from forkserver.http.memo import Memo
+from forkserver.http.request import Head
+from forkserver.serving.reply import Reply
+
+ENTRIES = 4096
+MEMORY = 16 << 20  # bytes of replies
+LARGEST = 32 << 10  # bytes of a reply worth keeping
+SEEN = 8192  # heads remembered by their hash alone, until one comes a second time
+PEERS = 256  # log lines kept for one reply within one second
+
+
+@dataclass(slots=True)
+class Ready:
+    """One reply, whole but for its date."""
+
+    head: Head
+    status: int
+    fields: tuple[tuple[str, str], ...]
+    before: bytes  # the Date value
+    after: bytes  # it, body included
+    body_size: int
+    still: Callable[[], bool]
+    second: int = -1  # for which `wire` and `lines` hold
+    wire: bytes = b""
+    lines: dict[str, str] = field(default_factory=dict)  # of the access log, by peer
+
+    def reply(self, sent: int) -> Reply:
+        """The same on its way, for where more must be known than its bytes; `sent` bytes are out already."""
+        reply = Reply(self.head, self.status, self.fields, b"", b"", deque(), None, keep=True)
+        reply.head_size = len(self.wire) - self.body_size
+        if sent < len(self.wire):
+            reply.parts.append(memoryview(self.wire)[sent:])
+        return reply
+
+
+def _weight(request: bytes, ready: Ready) -> int:
+    return len(request) + 2 * len(ready.after)  # once as it was made, once on the wire
+
+
+class Replies:
+    """The replies that one worker keeps."""
+
+    def __init__(self) -> None:
+        self.memo: Memo[bytes, Ready] = Memo(ENTRIES, MEMORY, _weight)
+        self.seen: set[int] = set()
+
+    def worth_keeping(self, request: bytes, size: int) -> bool:
+        """Whether these bytes came before: what comes once would only push out what comes always."""
+        if size > LARGEST:
+            return False
+        mark = hash(request)
+        if mark in self.seen:
+            return True
+        if len(self.seen) >= SEEN:
+            self.seen.clear()
+        self.seen.add(mark)
+        return False
+
+    def forget(self) -> None:
+        """Nothing is ready any more."""
+        self.memo = Memo(0, 0, _weight)
+
+    def keep(self, request: bytes, ready: Ready) -> None:
+        self.memo.put(request, ready)
+
+    def refresh(self, request: bytes, ready: Ready, second: int, date: bytes) -> bool:
+        """Make it the reply of this second; False, and forgotten, when it is not true any more."""
+        if not ready.still():
+            self.memo.young.pop(request, None)
+            self.memo.old.pop(request, None)
+            return False
+        ready.wire = ready.before + date + ready.after
+        ready.second = second
+        ready.lines = {}
+        return True

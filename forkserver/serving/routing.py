@@ -1,0 +1,49 @@
+"""From a host and a path to the application mounted there.
+
+Knows prefixes; knows nothing of what is mounted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from forkserver.apps import App
+from forkserver.http.request import Head
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """An application bound to a URL prefix, on one host or on all."""
+
+    host: str  # lower case, without port; "" for every host that has no mounts of its own
+    prefix: str  # "" or "/shop"
+    app: App
+
+
+class Site:
+    """All mounts: the longest prefix wins, and a host that is named has only its own."""
+
+    def __init__(self, mounts: Iterable[Mount]) -> None:
+        self.hosts: dict[str, list[Mount]] = {}
+        for mount in sorted(mounts, key=lambda mount: len(mount.prefix), reverse=True):
+            self.hosts.setdefault(mount.host, []).append(mount)
+        everywhere = self.hosts.setdefault("", [])
+        methods = [mount.app.methods for mount in (m for of_host in self.hosts.values() for m in of_host)]
+        self.methods = sorted({"OPTIONS"}.union(*(names for names in methods if names is not None)))
+        self._everywhere = everywhere
+
+    def find(self, head: Head) -> Mount | None:
+        """The mount for a request; None when nothing is mounted there.
+
+        A prefix ends at a slash: /shop holds /shop and /shop/a, not /shopping.
+        """
+        path = head.line.path
+        for mount in self.hosts.get(head.host, self._everywhere):
+            prefix = mount.prefix
+            if path.startswith(prefix) and (len(path) == len(prefix) or path[len(prefix)] == "/"):
+                return mount
+        return None
+
+    def apps(self) -> list[App]:
+        return [mount.app for of_host in self.hosts.values() for mount in of_host]

@@ -1,0 +1,101 @@
+"""The files that make a configuration: the first one and those it includes → their sections.
+
+Opens and reads files; knows of their contents only `[server] include`.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from forkserver.ini import Complaints, Entry, Section, Where, expand, read
+from forkserver.options import Server, declared
+
+LARGEST = 4 << 20  # bytes; a path that leads to a device or an image is noticed, not read for ever
+WILDCARD = re.compile(r"[*?\[]")
+
+
+def text_of(path: str) -> str:
+    """The text of a file, bytes that are not UTF-8 as surrogates (PEP 383); OSError or ValueError (why)."""
+    with open(path, "rb") as file:
+        data = file.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise ValueError(f"larger than {LARGEST >> 20}M, so not a configuration")
+    return data.decode(errors="surrogateescape")
+
+
+def reason(error: OSError | ValueError) -> str:
+    """What to tell of a file that cannot be read."""
+    return f"cannot be read: {error.strerror}" if isinstance(error, OSError) else str(error)
+
+
+def entries(name: str, sections: list[Section]) -> list[Entry]:
+    """What all sections of a name hold together."""
+    return [entry for section in sections if section.name == name for entry in section.entries]
+
+
+def gather(text: str, name: str, environ: Mapping[str, str], complaints: Complaints) -> list[Section]:
+    """The sections of the text of the file `name`, and of the files that it includes."""
+    sections = read(text, name, complaints)
+    seen = {os.path.realpath(name)}  # a pattern that meets this very file, or one twice, means it once
+    for entry in entries("server", sections):
+        for path in _matches(entry, environ, complaints) if entry.key == "include" else ():
+            if os.path.realpath(path) not in seen:
+                seen.add(os.path.realpath(path))
+                sections = sections + _included(path, entry.where, complaints)
+    return sections
+
+
+def _matches(entry: Entry, environ: Mapping[str, str], complaints: Complaints) -> list[str]:
+    """The files that an include names, sorted; a plain name that leads nowhere is complained of."""
+    folder = os.path.dirname(entry.where.file)
+    found: list[str] = []
+    try:
+        patterns = declared(Server)["include"].convert(expand(entry.value, environ), folder)
+    except ValueError:  # complained of where the options of [server] are read
+        return found
+    for pattern in patterns:
+        hits = sorted(glob.glob(os.path.join(glob.escape(folder), pattern)))
+        if not hits and not WILDCARD.search(pattern):
+            missing = os.path.join(folder, pattern)
+            complaints.add(entry.where, f"no such file: {missing}", "server", "include")
+        found += hits
+    return found
+
+
+def _included(path: str, where: Where, complaints: Complaints) -> list[Section]:
+    """The sections of an included file, which may not include others."""
+    try:
+        text = text_of(path)
+    except (OSError, ValueError) as error:
+        complaints.add(where, f"{path}: {reason(error)}", "server", "include")
+        return []
+    sections = read(text, path, complaints)
+    for entry in entries("server", sections):
+        if entry.key == "include":
+            complaints.add(entry.where, "only the first file may include others", "server", "include")
+    return [_without_includes(section) if section.name == "server" else section for section in sections]
+
+
+def _without_includes(section: Section) -> Section:
+    return replace(section, entries=[entry for entry in section.entries if entry.key != "include"])
+
+
+def peek(path: str, section: str, key: str, made: type[Any]) -> Any:
+    """One option of a file in which anything else may be wrong; None when it is not given, or itself wrong.
+
+    `made` is the dataclass that declares the section's options.
+    """
+    complaints = Complaints(path)
+    try:
+        sections = gather(text_of(path), path, os.environ, complaints)
+        given = [entry for entry in entries(section, sections) if entry.key == key]
+        convert = declared(made)[key].convert
+        folder = os.path.dirname(path)
+        return convert(expand(given[0].value, os.environ), folder) if given else None
+    except (OSError, ValueError):
+        return None

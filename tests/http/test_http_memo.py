@@ -1,0 +1,33 @@
+"""What a memo keeps and what it lets go."""
+
+from __future__ import annotations
+
+from forkserver.http.memo import Memo, key_size
+
+
+def test_what_is_asked_for_stays_and_what_is_not_goes() -> None:
+    memo: Memo[bytes, int] = Memo(4, 1000, key_size)
+    memo.put(b"always", 1)
+    memo.put(b"once", 2)
+    for number in range(100):
+        memo.put(b"%d" % number, number)
+        assert memo.get(b"always") == 1
+    assert memo.get(b"once") is None
+    assert len(memo.young) <= 4
+    assert len(memo.old) <= 4
+
+
+def test_weight_bounds_a_generation() -> None:
+    memo: Memo[bytes, int] = Memo(1000, 100, key_size)
+    for number in range(50):
+        memo.put(b"%010d" % number, number)
+        assert sum(map(len, memo.young)) <= 100
+        assert sum(map(len, memo.old)) <= 100
+    assert memo.get(b"%010d" % 49) == 49
+
+
+def test_what_is_too_heavy_is_not_kept() -> None:
+    memo: Memo[bytes, int] = Memo(10, 80, key_size)
+    memo.put(b"x" * 11, 1)
+    memo.put(b"x" * 10, 2)
+    assert memo.young == {b"x" * 10: 2}
