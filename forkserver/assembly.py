@@ -72,15 +72,15 @@ class Server:
         if config.log.access != "none":
             writer = access_writer(config.log.access, place.access_log, log.report_of("access log"))
         worker = Worker(
-            loaded,
-            config.limits,
-            [listener.socket for listener in place.listeners],
-            place.lifeline,
-            Desk(place.slot, place.board),
-            log,
-            writer,
-            compile_format(config.log.format),
-            SERVER if config.server.server_header else "",
+            site=loaded,
+            limits=config.limits,
+            listeners=[listener.socket for listener in place.listeners],
+            orders=place.lifeline,
+            figures=Desk(place.slot, place.board),
+            log=log,
+            access=writer,
+            access_format=compile_format(config.log.format),
+            server=SERVER if config.server.server_header else "",
         )
         worker.run()
         for app in loaded.apps():

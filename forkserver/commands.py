@@ -63,10 +63,10 @@ def load(path: str, kinds: Kinds) -> Config:
 def control_path(path: str, kinds: Kinds) -> str:
     """Where the master of a configuration listens for commands, even while that configuration is broken."""
     try:
-        given: str | None = configuration.load(path, kinds).server.control
+        given: str = configuration.load(path, kinds).server.control
     except ConfigError:
-        given = peek(path, "server", "control", ServerOptions)
-    return str(given or default_places(path)[0])
+        given = peek(path, "server", "control", ServerOptions) or ""
+    return given or default_places(path)[0]
 
 
 def client(path: str, kinds: Kinds, timeout: float | None = None) -> ControlClient:
@@ -122,7 +122,9 @@ def start(arguments: Arguments, kinds: Kinds) -> int:
     load(path, kinds)
     reader, writer = os.pipe()
     command = [sys.executable, "-m", "forkserver", "run", "--ready-fd", str(writer), path]
-    with subprocess.Popen(command, pass_fds=[writer], stdin=subprocess.DEVNULL) as begun:
+    with subprocess.Popen(  # noqa: S603 - our own interpreter and our own words
+        command, pass_fds=[writer], stdin=subprocess.DEVNULL
+    ) as begun:
         os.close(writer)
         with open(reader, encoding="utf-8") as lines:
             word = lines.read()

@@ -85,8 +85,8 @@ def _without_includes(section: Section) -> Section:
     return replace(section, entries=[entry for entry in section.entries if entry.key != "include"])
 
 
-def peek(path: str, section: str, key: str, made: type[Any]) -> Any:
-    """One option of a file in which anything else may be wrong; None when it is not given, or itself wrong.
+def peek(path: str, section: str, key: str, made: type[Any]) -> str | None:
+    """One option, a text, of a file in which anything else may be wrong; None when not given, or itself wrong.
 
     `made` is the dataclass that declares the section's options.
     """
@@ -96,6 +96,6 @@ def peek(path: str, section: str, key: str, made: type[Any]) -> Any:
         given = [entry for entry in entries(section, sections) if entry.key == key]
         convert = declared(made)[key].convert
         folder = os.path.dirname(path)
-        return convert(expand(given[0].value, os.environ), folder) if given else None
+        return str(convert(expand(given[0].value, os.environ), folder)) if given else None
     except (OSError, ValueError):
         return None

@@ -1,7 +1,6 @@
 """What a GET of one URL selects, and every answer that it gives: whole, parts, unchanged, refused (RFC 9110).
 
-Knows files by the Root they lie below; knows nothing of indexes, listings, mounts and of how long it is
-remembered.
+Knows files by the Root they lie below; knows nothing of indexes, listings, mounts and memory.
 """
 
 from __future__ import annotations
@@ -73,7 +72,7 @@ class Representation:
     def _whole(self, method: str) -> Response:
         content = self.content
         if content is not None:
-            return Response(200, self.fields, content, None, self.unchanged if self.settled else None)
+            return Response(200, self.fields, content, None, self._still())
         if method == "HEAD":  # only the length is wanted, which is no reason to open the file
             return Response(200, self.fields, iter(()), self.known.size, self._still())
         (body,) = self._slices([ranges.Span(0, self.known.size)])
@@ -84,14 +83,11 @@ class Representation:
         if not spans:
             return error_response(416, f"The file has {size} bytes.", (("Content-Range", f"bytes */{size}"),))
         if len(spans) == 1:
-            fields: Fields = (
-                *self.fields,
-                ("Content-Range", ranges.content_range(spans[0], self.known.size)),
-            )
+            fields: Fields = (*self.fields, ("Content-Range", ranges.content_range(spans[0], size)))
             return self._part(fields, self._slices(spans))
         boundary = secrets.token_hex(12)
         fields = (("Content-Type", f"multipart/byteranges; boundary={boundary}"), *self.fields[1:])
-        *before, end = ranges.separators(spans, self.known.size, self.fields[0][1], boundary)
+        *before, end = ranges.separators(spans, size, self.fields[0][1], boundary)
         pairs = zip(before, self._slices(spans), strict=True)
         return self._part(fields, (*(piece for pair in pairs for piece in pair), end))
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from forkserver.apps.codings import SUFFIXES
 from forkserver.apps.files import Missing, Place, Root, Signature, open_same, read_same, signature
 from forkserver.apps.mediatypes import media_type
-from forkserver.apps.representation import Representation
+from forkserver.apps.representation import Fields, Representation
 from forkserver.http.response import http_date
 
 SMALL = 64 * 1024  # bytes; a larger file is not read into memory but left to the kernel to send
@@ -52,10 +52,15 @@ def represent(manner: Manner, place: Place, wanted: Iterable[str], now: float) -
         content = _content(chosen, known)
     etag = f'"{known.modified:x}-{known.size:x}{"-" if coding else ""}{coding}"'
     modified = max(0, int(min(chosen.status.st_mtime, now)))  # no later than Date: RFC 9110 section 8.8.2.1
-    kind = media_type(place.name, manner.charset)
-    about = (
-        *((("Vary", "Accept-Encoding"),) if fresh else ()),
-        *((("Cache-Control", manner.cache_control),) if manner.cache_control else ()),
+    about = _about(manner, varies=bool(fresh))
+    described = (
+        ("Content-Type", media_type(place.name, manner.charset)),
+        *((("Content-Encoding", coding),) if coding else ()),
+        ("Last-Modified", http_date(modified)),
+        ("ETag", etag),
+        ("Accept-Ranges", "bytes"),
+        *about,
+        NOSNIFF,
     )
     return Representation(
         root=root,
@@ -63,20 +68,20 @@ def represent(manner: Manner, place: Place, wanted: Iterable[str], now: float) -
         known=known,
         etag=etag,
         modified=modified,
-        fields=(
-            ("Content-Type", kind),
-            *((("Content-Encoding", coding),) if coding else ()),
-            ("Last-Modified", http_date(modified)),
-            ("ETag", etag),
-            ("Accept-Ranges", "bytes"),
-            *about,
-            NOSNIFF,
-        ),
+        fields=described,
         brief=(("ETag", etag), *about),
         content=content,
         watched=tuple(watched),
         settled=_settled(watched, now),
         checked=now,
+    )
+
+
+def _about(manner: Manner, *, varies: bool) -> Fields:
+    """What caches are to know, of a 304 too (RFC 9110 section 15.4.5)."""
+    return (
+        *((("Vary", "Accept-Encoding"),) if varies else ()),
+        *((("Cache-Control", manner.cache_control),) if manner.cache_control else ()),
     )
 
 

@@ -1,7 +1,6 @@
 """The kind `static`: a folder of files, and which answer each path below its mount is given.
 
-What is remembered, what a folder shows, where a slash is missing; all else is told by the files beside this
-one.
+What is remembered, what a folder shows, where a slash is missing: the rest is told by the files beside it.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from urllib.parse import quote
 from forkserver.apps import AppError, listing
 from forkserver.apps.cache import Cache
 from forkserver.apps.codings import acceptable
-from forkserver.apps.files import Changed, Missing, Place, Root, plain_name
+from forkserver.apps.files import Changed, Missing, Place, Root, absence, plain_name
 from forkserver.apps.representation import Representation
 from forkserver.apps.selection import Manner, represent
 from forkserver.converters import boolean, choice, existing_folder, size, text
@@ -29,8 +28,7 @@ TRIES = 3  # times that a file which is being written is looked at anew before t
 OVERHEAD = 2048  # bytes of memory that a remembered file takes beside its content
 ALLOW = ("Allow", "GET, HEAD, OPTIONS")
 
-# What a query may hold besides letters and digits (RFC 3986 section 3.4), and the sign of what is encoded
-# already.
+# What a query may hold besides letters and digits (RFC 3986 section 3.4); "%" begins what is encoded already.
 IN_QUERY = "!$&'()*+,;=:@/?%"
 
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
@@ -104,22 +102,22 @@ class Static:
         except Missing:
             return _missing()
         except OSError as error:
-            if error.errno not in _EXHAUSTED:
-                raise
-            return _later("The server is too busy to open the file.")
+            if error.errno in _EXHAUSTED:
+                return _later("The server is too busy to open the file.")
+            if absence(error):  # it went away between two looks
+                return _missing()
+            raise
 
     def _answer(self, request: Request, key: tuple[str, tuple[str, ...]]) -> Response:
         for _ in range(TRIES):
             try:
                 found = self._kept.get(key)
-                if found is None or not (
+                if found is not None and (
                     0 <= request.now - found.checked < RECHECK or self._holds(found, key, request)
                 ):
-                    selected = self._look_up(request, key)
-                    if isinstance(selected, Response):
-                        return selected
-                    found = selected
-                return found.answer(request)
+                    return found.answer(request)
+                selected = self._look_up(request, key)
+                return selected if isinstance(selected, Response) else selected.answer(request)
             except Changed:
                 self._kept.drop(key)
         return _later("The file is being written.")
@@ -145,8 +143,8 @@ class Static:
     def _folder(self, request: Request, key: tuple[str, tuple[str, ...]], folder: Place) -> Representation | Response:
         """A folder's index, its listing, or the way to its slash.
 
-        One that has nothing to show is missing with and without a slash: even a redirect would say that it
-        exists.
+        One that has nothing to show is missing (404), with and without its slash: a refusal (403) or a redirect
+        would tell that it exists.
         """
         index = self._index(folder)
         if index is None and not self.options.listing:
@@ -183,7 +181,8 @@ def _with_slash(request: Request) -> Response:
     The path is written anew from the name that was found, with one slash at its start: nothing that a client
     sends can make it the name of another host (`//elsewhere/`).
     """
-    location = "/" + quote(plain_name(request.script + request.path)) + "/"
+    name = quote(plain_name(request.script + request.path))
+    location = f"/{name}/" if name else "/"
     query = request.head.line.query
     return Response(301, (("Location", location + ("?" + quote(query, safe=IN_QUERY) if query else "")),))
 

@@ -162,7 +162,7 @@ class FieldReader:
     """Reads field blocks, and remembers their lines: in a new block, mostly one or two are new."""
 
     def __init__(self) -> None:
-        self._lines: Memo[bytes, Line] = Memo(1024, 64 << 10, key_size)
+        self._lines: Memo[bytes, Line] = Memo(512, 32 << 10, key_size)
 
     def read(self, block: bytes, minor: int) -> Fields:
         """Read the field lines of a head of HTTP/1.`minor`, given without the CRLF of the last.

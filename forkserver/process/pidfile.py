@@ -5,6 +5,7 @@ Knows the lock, which the kernel drops with the process however it ends; knows n
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from types import TracebackType
@@ -48,9 +49,7 @@ class PidFile:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Unlink before the lock goes: the next holder makes a file of its own."""
-        try:
+        with contextlib.suppress(FileNotFoundError):  # somebody tidied up before us: it is gone, as it should be
             os.unlink(self.path)
-        except FileNotFoundError:
-            pass  # somebody tidied up before us: it is gone, as it should be
         os.close(self.descriptor)
         self.descriptor = -1

@@ -6,6 +6,7 @@ learns that a socket is ready, and of no other process.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import time
 import traceback
@@ -43,6 +44,7 @@ class Conversations:
 
     def __init__(
         self,
+        *,
         site: Site,
         limits: Limits,
         clock: Clock,
@@ -277,10 +279,8 @@ class Conversations:
         )
         reply.start(self.clock.date)
         connection.reply = reply
-        try:
+        with contextlib.suppress(OSError):  # it may have left by itself
             connection.flush(self.clock.now)
-        except OSError:  # it has left by itself
-            pass
         connection.close()
 
     def close(self, connection: Connection) -> None:

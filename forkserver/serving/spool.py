@@ -50,7 +50,7 @@ class Spool:
         return rest
 
     def _to_file(self) -> None:
-        self.file = tempfile.TemporaryFile()
+        self.file = tempfile.TemporaryFile()  # noqa: SIM115 - `body` or `close` gives it away
         self.file.write(b"".join(self.pieces))
         self.pieces = []
 

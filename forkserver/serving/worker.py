@@ -62,6 +62,7 @@ class Worker:
 
     def __init__(
         self,
+        *,
         site: Site,
         limits: Limits,
         listeners: list[socket.socket],
@@ -75,7 +76,15 @@ class Worker:
         self.site, self.limits, self.orders, self.figures, self.log = site, limits, orders, figures, log
         self.clock = Clock()
         self.ledger = Ledger(access, access_format)
-        self.talk = Conversations(site, limits, self.clock, self.ledger, figures, log, server)
+        self.talk = Conversations(
+            site=site,
+            limits=limits,
+            clock=self.clock,
+            ledger=self.ledger,
+            progress=figures,
+            log=log,
+            server=server,
+        )
         self.talk.close = self.close  # type: ignore[method-assign]  # the books of connections are kept here
         self.replies = self.talk.replies
         self.connections: dict[int, Connection] = {}

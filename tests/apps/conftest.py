@@ -17,9 +17,7 @@ from forkserver.http.response import FileSlice, Response
 LATER = 60.0  # seconds: so long after the files were made, nothing about them is new any more
 
 
-def request_of(
-    method: str, target: str, *, script: str = "", now: float | None = None, **fields: str
-) -> Request:
+def request_of(method: str, target: str, *, script: str = "", now: float | None = None, **fields: str) -> Request:
     """A request as the parser and the routing would make it; `if_match` stands for If-Match and so on."""
     raw_path, _, query = target.partition("?")
     path = unquote_to_bytes(raw_path).decode("latin-1")
@@ -29,9 +27,7 @@ def request_of(
     head = Head(line, block, "localhost", 0, True, 0)
     assert path.startswith(script)
     moment = time.time() + LATER if now is None else now
-    return Request(
-        head, b"", ("127.0.0.1", 1), ("127.0.0.1", 80), "http", script, path[len(script) :], moment
-    )
+    return Request(head, b"", ("127.0.0.1", 1), ("127.0.0.1", 80), "http", script, path[len(script) :], moment)
 
 
 class Answer:
@@ -60,6 +56,12 @@ def taken(piece: bytes | FileSlice) -> bytes:
     with piece.file as file:
         file.seek(piece.offset)
         return file.read(piece.length)
+
+
+@pytest.fixture(scope="session")
+def request_for() -> Callable[..., Request]:
+    """`request_for(method, target, script=, now=, **fields)` is a request."""
+    return request_of
 
 
 @pytest.fixture

@@ -47,8 +47,7 @@ def test_the_rest_of_the_path_and_the_query_are_kept(ask, target, asked, locatio
 
 def test_a_mount_at_the_root(ask):
     assert (
-        ask(made("https://example.org/"), "GET", "//evil.example/x")["Location"]
-        == "https://example.org/evil.example/x"
+        ask(made("https://example.org/"), "GET", "//evil.example/x")["Location"] == "https://example.org/evil.example/x"
     )
 
 

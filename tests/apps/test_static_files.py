@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
+import shutil
 import socket
+import threading
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from forkserver.apps import KINDS, AppError
+from forkserver.apps import KINDS, AppError, selection, static
 from forkserver.apps.static import Static, StaticOptions
 from forkserver.http.response import http_date
 
@@ -65,9 +71,7 @@ def test_the_name_tells_the_type(ask, site, root, name, kind):
 
 def test_the_charset_can_be_another_or_none(ask, site, root):
     (root / "a.txt").write_bytes(b"")
-    assert (
-        ask(site(charset="iso-8859-2"), "GET", "/a.txt")["Content-Type"] == "text/plain; charset=iso-8859-2"
-    )
+    assert ask(site(charset="iso-8859-2"), "GET", "/a.txt")["Content-Type"] == "text/plain; charset=iso-8859-2"
     assert ask(site(charset=""), "GET", "/a.txt")["Content-Type"] == "text/plain"
 
 
@@ -111,9 +115,7 @@ def test_options_names_the_methods(ask, site):
     assert (got.status, got["Allow"], got.body) == (204, "GET, HEAD, OPTIONS", b"")
 
 
-@pytest.mark.parametrize(
-    "name", ["space and +.txt", "größe.txt", "100%.txt", "a;b?c#d.txt", "%2e%2e", "a...", "a..b"]
-)
+@pytest.mark.parametrize("name", ["space and +.txt", "größe.txt", "100%.txt", "a;b?c#d.txt", "%2e%2e", "a...", "a..b"])
 def test_a_name_may_hold_what_it_likes(ask, site, root, name):
     (root / name).write_bytes(b"here")
     encoded = "".join(f"%{octet:02X}" for octet in name.encode())
@@ -301,9 +303,7 @@ def test_a_socket_is_no_file(ask, site, root, monkeypatch):
         assert ask(site(), "GET", "/s").status == 404
 
 
-@pytest.mark.parametrize(
-    "number", [errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENXIO, errno.EILSEQ, errno.ESTALE]
-)
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENXIO, errno.EILSEQ, errno.ESTALE])
 def test_what_may_not_be_read_is_not_there(ask, site, root, monkeypatch, number):
     (root / "a.txt").write_text("a")
     app = site()
@@ -358,6 +358,62 @@ def test_no_descriptor_is_left_behind(ask, site, linked):
     for target in [*NOWHERE, *("/" + name for name in LINKS), "/a.txt", "/sub", "/sub/", "/"]:
         ask(app, "GET", target, accept_encoding="gzip")
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory):
+    """A site that holds nothing but hidden things, beside others that are not its own."""
+    around = tmp_path_factory.mktemp("around")
+    for name in ("secret", "root/.secret", "root/.git/secret", "root-two/secret"):
+        (around / name).parent.mkdir(parents=True, exist_ok=True)
+        (around / name).write_text("secret")
+    (around / "root" / "link").symlink_to("..")
+    app = Static(StaticOptions(static=str(around / "root"), listing=True), "")
+    app.load()
+    return app
+
+
+SEGMENTS = ["..", ".", "", "secret", ".secret", ".git", "link", "root", "root-two", "\\", "\0", "%2e%2e", "\xc0\xae"]
+
+
+@settings(deadline=None)
+@given(st.lists(st.one_of(st.sampled_from(SEGMENTS), st.text(st.characters(max_codepoint=255), max_size=4))))
+def test_no_path_finds_the_secret(guarded, request_for, segments):
+    path = "/" + "/".join(segments)
+    request = request_for("GET", "/" + quote("/".join(segments), encoding="latin-1"))
+    assert request.path == path
+    response = guarded.respond(request)
+    assert response.status in (200, 301, 404)
+    assert b"secret" not in response.body
+
+
+def test_a_link_that_flips_while_it_is_asked_for_gives_nothing_away(ask, site, furnished):
+    app, done = site(memory=0), threading.Event()
+
+    def flip():
+        for turn in itertools.cycle(("a.txt", "../secret.txt")):
+            (furnished / "next").symlink_to(turn)
+            (furnished / "next").rename(furnished / "flip.txt")
+            if done.is_set():
+                return
+
+    flipper = threading.Thread(target=flip)
+    flipper.start()
+    bodies = {ask(app, "GET", "/flip.txt").body for _ in range(500)}
+    done.set()
+    flipper.join()
+    assert b"secret" not in bodies
+
+
+def test_a_folder_that_goes_away_meanwhile_is_missing(ask, site, furnished, monkeypatch):
+    app, original = site(), selection.represent
+
+    def late(manner, place, *rest):
+        shutil.rmtree(furnished / "sub")
+        return original(manner, place, *rest)
+
+    monkeypatch.setattr(static, "represent", late)
+    assert ask(app, "GET", "/sub/b.txt").status == 404
 
 
 def test_a_missing_folder_is_told_when_loading(tmp_path):

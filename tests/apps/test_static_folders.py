@@ -50,6 +50,7 @@ def test_a_folder_called_like_an_index_is_none(ask, site, folders):
         ("/site//evil.example?x", "/site", "/site/evil.example/?x"),
         ("/site", "/site", "/site/"),
         ("/site?q", "/site", "/site/?q"),
+        ("?q", "", "/?q"),
         ('/full?"<\r\nX:y>', "", "/full/?%22%3C%0D%0AX:y%3E"),
     ],
 )

@@ -172,11 +172,7 @@ def test_a_name_is_only_ever_a_name(name):
 
 
 @settings(deadline=None)
-@given(
-    st.binary(min_size=1, max_size=40).filter(
-        lambda name: not {0, 47} & set(name) and name not in (b".", b"..")
-    )
-)
+@given(st.binary(min_size=1, max_size=40).filter(lambda name: not {0, 47} & set(name) and name not in (b".", b"..")))
 def test_any_name_survives(name):
     links = [href for href, _ in Page(spoken(name, folder=True)).links if "?" not in href]
     assert [unquote_to_bytes(href) for href in links] == [name + b"/"]

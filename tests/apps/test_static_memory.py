@@ -134,9 +134,7 @@ def test_a_stale_neighbour_made_fresh_in_its_place_is_noticed(ask, site, page):
     assert ask(app, "GET", "/a.txt", accept_encoding="gzip", now=START + 1).body == b"packed"
 
 
-@pytest.mark.parametrize(
-    "condition", [{}, {"if_none_match": "*"}, {"range": "bytes=0-0"}, {"range": "bytes=0-0,2-2"}]
-)
+@pytest.mark.parametrize("condition", [{}, {"if_none_match": "*"}, {"range": "bytes=0-0"}, {"range": "bytes=0-0,2-2"}])
 def test_replies_from_memory_say_whether_they_still_hold(ask, site, page, condition):
     got = ask(site(), "GET", "/a.txt", now=START, **condition)
     assert got.still()

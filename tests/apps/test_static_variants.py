@@ -48,11 +48,7 @@ def test_what_a_client_takes(text, codings):
 
 
 @settings(deadline=None)
-@given(
-    st.one_of(
-        st.text(), st.lists(st.sampled_from(["gzip", "br", "*", ";q=", "0", ".5", ",", " "])).map("".join)
-    )
-)
+@given(st.one_of(st.text(), st.lists(st.sampled_from(["gzip", "br", "*", ";q=", "0", ".5", ",", " "])).map("".join)))
 def test_any_text_gives_known_codings_once(text):
     codings = acceptable(text)
     assert set(codings) <= set(SUFFIXES)

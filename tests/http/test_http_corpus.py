@@ -1,8 +1,8 @@
 """Raw requests and what becomes of them: whole, byte by byte, and with more bytes behind.
 
 `corpus/valid/NAME.http` has its facts in `NAME.expect` (JSON; only what is named is compared),
-`corpus/invalid/NAME.http` the status it is refused with.  In a request file line ends count for nothing: the
-bytes of the wire are spelled out, with the escapes of `ESCAPES`, `\\xHH`, and `{text*COUNT}` for text repeated.
+`corpus/invalid/NAME.http` the status it is refused with.  Line ends of a request file count for nothing: the
+bytes of the wire are spelled out, with the escapes of `ESCAPES`, `\\xHH`, and `{text*COUNT}` for repetition.
 """
 
 from __future__ import annotations

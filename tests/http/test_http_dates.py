@@ -52,9 +52,7 @@ def test_a_leap_second_is_the_first_of_the_next_minute() -> None:
 )
 def test_two_digits_of_a_year(year: int, now: int | None, full: int) -> None:
     clock = None if now is None else calendar.timegm((now, 6, 1, 0, 0, 0))
-    assert parse_date(f"Sunday, 06-Nov-{year} 08:49:37 GMT", clock) == calendar.timegm(
-        (full, 11, 6, 8, 49, 37)
-    )
+    assert parse_date(f"Sunday, 06-Nov-{year} 08:49:37 GMT", clock) == calendar.timegm((full, 11, 6, 8, 49, 37))
 
 
 @pytest.mark.parametrize(
@@ -86,9 +84,7 @@ def test_what_is_no_date(text: str) -> None:
     assert parse_date(text) is None
 
 
-@given(
-    st.one_of([st.from_regex(form, fullmatch=True) for form in FORMS]), st.none() | st.integers(0, 1 << 36)
-)
+@given(st.one_of([st.from_regex(form, fullmatch=True) for form in FORMS]), st.none() | st.integers(0, 1 << 36))
 def test_whatever_has_the_form_is_a_date_or_none(text: str, now: int | None) -> None:
     seconds = parse_date(text, now)
     assert seconds is None or -(1 << 36) < seconds < 1 << 38

@@ -198,13 +198,11 @@ def test_a_piece_within_a_chunk_is_not_copied() -> None:
 
 
 CHUNK_PIECES = tuple(b'0|1|5|a|\r\n|\r|\n|;a=b|;a="|hello|x|A: b|:| '.split(b"|"))
-STREAMS = st.one_of(
-    st.binary(max_size=60), st.lists(st.sampled_from(CHUNK_PIECES), max_size=16).map(b"".join)
-)
+STREAMS = st.one_of(st.binary(max_size=60), st.lists(st.sampled_from(CHUNK_PIECES), max_size=16).map(b"".join))
 
 
 def outcome(pieces: list[bytes], limits: HeadLimits) -> object:
-    """Everything that can be told of a body; a BadRequest as its status, any other exception fails the test."""
+    """All that can be told of a body; a BadRequest as its status, any other exception fails the test."""
     reader = ChunkedBody(limits)
     try:
         payload, rest = take(reader, pieces)

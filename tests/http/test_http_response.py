@@ -67,9 +67,7 @@ def test_a_body_follows_unless_it_is_head() -> None:
     assert not has_body("HEAD", 200)
 
 
-@pytest.mark.parametrize(
-    "text", ["a\r\nB: c", "a\nb", "a\rb", "a\0b", "\x7f", "\x1b[m", "\u0100", "\u4e2d", "\ud800"]
-)
+@pytest.mark.parametrize("text", ["a\r\nB: c", "a\nb", "a\rb", "a\0b", "\x7f", "\x1b[m", "\u0100", "\u4e2d", "\ud800"])
 def test_nothing_splits_an_answer(text: str) -> None:
     for fields, server in [((("A", text),), ""), (((text, "a"),), ""), ((), text)]:
         with pytest.raises(ValueError, match="cannot be"):
@@ -107,9 +105,7 @@ NAMES = st.text("abcXYZ019-_.!", min_size=1, max_size=12).filter(lambda name: na
 VALUES = st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters="\x7f"))
 
 
-@given(
-    st.integers(200, 599), st.lists(st.tuples(NAMES, VALUES), max_size=6).map(tuple), st.integers(0, 1 << 60)
-)
+@given(st.integers(200, 599), st.lists(st.tuples(NAMES, VALUES), max_size=6).map(tuple), st.integers(0, 1 << 60))
 def test_what_is_written_is_readable(status: int, fields: tuple[tuple[str, str], ...], length: int) -> None:
     for _ in range(2):  # made, then remembered
         line, found = read(join(head_parts(status, fields, length=length, server="s")))
@@ -131,9 +127,7 @@ def test_any_text_is_written_or_refused(name: str, value: str) -> None:
 
 def test_reasons_know_every_status_of_the_standard_library() -> None:
     assert {int(status) for status in http.HTTPStatus} - {418, 306} <= set(REASONS)
-    assert {status for status in REASONS if status >= 400} == {
-        status for status in EXPLANATIONS if status >= 400
-    }
+    assert {status for status in REASONS if status >= 400} == {status for status in EXPLANATIONS if status >= 400}
 
 
 class Outline(html.parser.HTMLParser):

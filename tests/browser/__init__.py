@@ -1,0 +1,1 @@
+"""The demo site as a person sees it: in Chromium, without a window.  `make browser`."""

@@ -1,0 +1,244 @@
+"""Real forkservers for tests: started on a port of the kernel's choice, spoken to over sockets, ended by pid.
+
+Nothing here sleeps: a test waits for a line of the server's log, for bytes on a socket or for the end of a process.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import queue
+import re
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+PATIENCE = 20.0  # seconds that anything may take on a busy machine before it counts as never
+ROOT = Path(__file__).parent.parent
+LAUNCH = [sys.executable, "-W", "error", "-m", "tests.launch"]
+
+
+class Lines:
+    """The lines of a stream as they come, so that a test can wait for one."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self.seen: list[str] = []
+        self._new: queue.Queue[str | None] = queue.Queue()
+        threading.Thread(target=self._read, args=(stream,), daemon=True).start()
+
+    def _read(self, stream: IO[str]) -> None:
+        with stream:
+            for line in stream:
+                self._new.put(line.rstrip("\n"))
+        self._new.put(None)
+
+    def wait_for(self, pattern: str, patience: float = PATIENCE) -> re.Match[str]:
+        """The first match in a line that no earlier wait has gone past; fails when the stream ends without one."""
+        limit = time.monotonic() + patience
+        while True:
+            try:
+                line = self._new.get(timeout=max(0.0, limit - time.monotonic()))
+            except queue.Empty:
+                raise AssertionError(f"no line like {pattern!r}; seen:\n{self.text}") from None
+            if line is None:
+                self._new.put(None)
+                raise AssertionError(f"the stream ended without a line like {pattern!r}; seen:\n{self.text}")
+            self.seen.append(line)
+            if found := re.search(pattern, line):
+                return found
+
+    def rest(self) -> str:
+        """Everything up to the end of the stream, and what was seen before."""
+        while (line := self._new.get(timeout=PATIENCE)) is not None:
+            self.seen.append(line)
+        self._new.put(None)
+        return self.text
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.seen)
+
+
+@dataclass
+class Answer:
+    """One response, read whole."""
+
+    status: int
+    fields: dict[str, str]  # lower-case names
+    body: bytes
+
+
+@dataclass
+class Daemon:
+    """A running `forkserver run`, and the folder it lives in.
+
+    `config` is the text of its file without the control socket, which is added; the first listener is at `port`.
+    """
+
+    folder: Path
+    config: str
+    environ: dict[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[str] = field(init=False)
+    errors: Lines = field(init=False)
+    output: Lines = field(init=False)
+    port: int = field(init=False, default=0)
+
+    @property
+    def file(self) -> Path:
+        return self.folder / "server.ini"
+
+    def write(self, config: str) -> None:
+        """Put another configuration in place, whole."""
+        self.config = config
+        fresh = self.folder / "server.ini.new"
+        fresh.write_text(config.replace("[server]", f"[server]\ncontrol = {self.folder}/control.sock", 1))
+        fresh.replace(self.file)
+
+    def begin(self) -> None:
+        """Start the process; does not wait for anything."""
+        self.write(self.config)
+        self.process = subprocess.Popen(
+            [*LAUNCH, "run", str(self.file)],
+            cwd=ROOT,
+            env={**os.environ, **self.environ},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        assert self.process.stdout
+        assert self.process.stderr
+        self.errors, self.output = Lines(self.process.stderr), Lines(self.process.stdout)
+
+    def start(self) -> Daemon:
+        """Start, and wait until it serves; the error log must be stderr, as by default."""
+        self.begin()
+        where = self.errors.wait_for(r"generation \d+ serves at (\S+?),? ")[1]
+        self.port = int(where.rpartition(":")[2]) if not where.startswith("unix:") else 0
+        return self
+
+    def connect(self, timeout: float = PATIENCE) -> socket.socket:
+        """A connection to the first listener."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=timeout)
+
+    def get(self, path: str = "/", method: str = "GET", body: bytes | None = None, **fields: str) -> Answer:
+        """One request on a connection of its own; underscores in names of fields stand for dashes."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        try:
+            named = {name.replace("_", "-"): value for name, value in fields.items()}
+            connection.request(method, path, body, named)
+            response = connection.getresponse()
+            return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+        finally:
+            connection.close()
+
+    def say(self, raw: bytes, *, shut: bool = False) -> bytes:
+        """Send bytes on a connection of its own; all that comes back until the server closes."""
+        with self.connect() as sock:
+            sock.sendall(raw)
+            if shut:
+                sock.shutdown(socket.SHUT_WR)
+            return read_all(sock)
+
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """`forkserver WORD … FILE`, run to its end."""
+        return subprocess.run(
+            [*LAUNCH, *words, str(self.file)],
+            cwd=ROOT,
+            env={**os.environ, **self.environ},
+            capture_output=True,
+            text=True,
+            timeout=3 * PATIENCE,
+            check=False,
+        )
+
+    def status(self) -> dict[str, Any]:
+        told = self.command("status", "--json")
+        assert told.returncode == 0, told.stderr
+        answer: dict[str, Any] = json.loads(told.stdout)
+        return answer
+
+    def workers(self) -> list[int]:
+        """The pids of the workers that are ready."""
+        return [worker["pid"] for worker in self.status()["workers"] if worker["state"] == "ready"]
+
+    def send(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def wait(self) -> int:
+        """Wait for the end of the master; its exit code."""
+        return self.process.wait(PATIENCE)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """End it, if it has not ended, and everything that is left of it."""
+        if self.process.poll() is None:
+            self.send(number)
+        try:
+            return self.wait()
+        finally:
+            self.sweep()
+
+    def sweep(self) -> None:
+        """Kill what is left of our session: after a test has failed, or killed a master on purpose."""
+        for pid in session(self.process.pid):
+            os.kill(pid, signal.SIGKILL)
+        if self.process.poll() is None:
+            self.process.wait(PATIENCE)
+
+
+def session(leader: int) -> list[int]:
+    """The living processes of a session."""
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                after = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if int(after[3]) == leader and after[0] != "Z":
+                found.append(int(name))
+    return found
+
+
+def wait_for_end(pid: int, patience: float = PATIENCE) -> None:
+    """Wait until a process that is not our child has ended."""
+
+
+    try:
+        end = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        assert select.select([end], [], [], patience)[0], f"process {pid} does not end"
+    finally:
+        os.close(end)
+
+
+def read_all(sock: socket.socket) -> bytes:
+    """Everything until the peer closes."""
+    pieces = []
+    while piece := sock.recv(65536):
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def descriptors(pid: int) -> dict[str, str]:
+    """The open descriptors of a process and what they lead to."""
+    folder = f"/proc/{pid}/fd"
+    found = {}
+    for number in os.listdir(folder):
+        try:
+            found[number] = os.readlink(f"{folder}/{number}")
+        except FileNotFoundError:
+            continue
+    return found

@@ -1,0 +1,143 @@
+"""Application kinds made for tests: one that shows what it was given, one that misbehaves on demand.
+
+`[/echo] echo = yes` answers with a JSON object of the request; `[/bad] bad = yes` does what the path below it says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from forkserver.apps import AppError
+from forkserver.converters import boolean, text
+from forkserver.http.request import Request
+from forkserver.http.response import Response
+from forkserver.options import option
+
+
+@dataclass(frozen=True)
+class EchoOptions:
+    echo: bool = option(None, boolean, "Show each request.")
+
+
+class Echo:
+    """Every method; the body is told by its length and checksum, and sent back where it is asked for with ?back."""
+
+    Options = EchoOptions
+    methods = None
+
+    def __init__(self, options: EchoOptions, prefix: str) -> None:
+        self.prefix = prefix
+
+    def load(self) -> None:
+        pass
+
+    def respond(self, request: Request) -> Response:
+        body = request.body if isinstance(request.body, bytes) else request.body.read()
+        if request.head.line.query == "back":
+            return Response(200, (("Content-Type", "application/octet-stream"),), body)
+        facts = {
+            "method": request.head.line.method,
+            "target": request.head.line.target,
+            "script": request.script,
+            "path": request.path,
+            "query": request.head.line.query,
+            "host": request.head.host,
+            "fields": list(request.head.fields.items),
+            "length": len(body),
+            "sha256": hashlib.sha256(body).hexdigest(),
+            "spooled": not isinstance(request.body, bytes),
+            "peer": request.peer[0],
+            "pid": os.getpid(),
+        }
+        return Response(200, (("Content-Type", "application/json"),), json.dumps(facts).encode())
+
+    def close(self) -> None:
+        pass
+
+
+@dataclass(frozen=True)
+class BadOptions:
+    bad: str = option(None, text, "`yes`, or what goes wrong while loading: `refuse`, `raise`, `die`.")
+
+
+def _raise(request: Request) -> Response:
+    raise RuntimeError("asked to fail")
+
+
+def _split(request: Request) -> Response:
+    return Response(200, (("X-Split", "a\r\nSet-Cookie: b"),), b"never")
+
+
+def _kill(request: Request) -> Response:
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError("never")
+
+
+def _exit(request: Request) -> Response:
+    os._exit(3)
+
+
+def _hang(request: Request) -> Response:
+    while True:
+        time.sleep(3600)  # what is tested is that somebody ends this
+
+
+def _stream(request: Request) -> Response:
+    def pieces() -> Iterator[bytes]:
+        for number in range(3):
+            yield b""
+            yield b"piece %d\n" % number
+
+    return Response(200, (("Content-Type", "text/plain"),), pieces())
+
+
+def _break_off(request: Request) -> Response:
+    def pieces() -> Iterator[bytes]:
+        yield b"a beginning\n"
+        raise RuntimeError("asked to break off")
+
+    return Response(200, (("Content-Type", "text/plain"),), pieces())
+
+
+DEEDS: dict[str, Callable[[Request], Response]] = {
+    "/raise": _raise,
+    "/split": _split,
+    "/kill": _kill,
+    "/exit": _exit,
+    "/hang": _hang,
+    "/stream": _stream,
+    "/break": _break_off,
+}
+
+
+class Bad:
+    Options = BadOptions
+    methods = None
+
+    def __init__(self, options: BadOptions, prefix: str) -> None:
+        self.options = options
+
+    def load(self) -> None:
+        if self.options.bad == "refuse":
+            raise AppError("asked to refuse")
+        if self.options.bad == "raise":
+            raise RuntimeError("asked to raise while loading")
+        if self.options.bad == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def respond(self, request: Request) -> Response:
+        deed = DEEDS.get(request.path)
+        return deed(request) if deed else Response(200, (), b"fine")
+
+    def close(self) -> None:
+        pass
+
+
+TEST_KINDS: dict[str, type[Any]] = {"echo": Echo, "bad": Bad}

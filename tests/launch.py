@@ -1,0 +1,12 @@
+"""`forkserver` with a few kinds more, made for tests: `python -m tests.launch run FILE`."""
+
+from __future__ import annotations
+
+import sys
+
+from forkserver.apps import KINDS
+from forkserver.cli import main
+from tests.kinds import TEST_KINDS
+
+if __name__ == "__main__":
+    sys.exit(main(kinds={**KINDS, **TEST_KINDS}))
