@@ -10,11 +10,10 @@ import zlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from forkserver import describe
 from forkserver.apps import AppError
-from forkserver.config import Config, section_of
+from forkserver.config import Config, describe, section_of
 from forkserver.log import ErrorLog, access_writer
-from forkserver.logformat import compile_format
+from forkserver.log.format import compile_format
 from forkserver.process.program import CannotLoad, Place
 from forkserver.serving.routing import Mount, Site
 from forkserver.serving.worker import Worker

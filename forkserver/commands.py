@@ -16,14 +16,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from forkserver import config as configuration
-from forkserver import daemon, describe
+from forkserver import daemon
 from forkserver.assembly import Server, default_places
-from forkserver.config import Config
-from forkserver.ini import ConfigError
-from forkserver.options import Limits
-from forkserver.options import Server as ServerOptions
+from forkserver.config import Config, describe
+from forkserver.config.ini import ConfigError
+from forkserver.config.options import Limits
+from forkserver.config.options import Server as ServerOptions
+from forkserver.config.sources import peek
 from forkserver.process.control import ControlClient, NotRunning
-from forkserver.sources import peek
 
 DONE, FAILED, WRONG, NOT_RUNNING = 0, 1, 2, 3
 PLACES = ("conf/server.ini", "/etc/forkserver/server.ini")
@@ -44,8 +44,9 @@ class Refusal(Exception):  # noqa: N818 - an outcome, not a fault
 
 def find_file(arguments: Arguments) -> str:
     """The configuration that is meant."""
-    if arguments.file:
-        return os.path.abspath(arguments.file)
+    given: str | None = arguments.file
+    if given:
+        return os.path.abspath(given)
     for place in PLACES:
         if os.path.exists(place):
             return os.path.abspath(place)
@@ -63,7 +64,7 @@ def load(path: str, kinds: Kinds) -> Config:
 def control_path(path: str, kinds: Kinds) -> str:
     """Where the master of a configuration listens for commands, even while that configuration is broken."""
     try:
-        given: str = configuration.load(path, kinds).server.control
+        given = configuration.load(path, kinds).server.control
     except ConfigError:
         given = peek(path, "server", "control", ServerOptions) or ""
     return given or default_places(path)[0]

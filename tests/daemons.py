@@ -213,7 +213,6 @@ def session(leader: int) -> list[int]:
 def wait_for_end(pid: int, patience: float = PATIENCE) -> None:
     """Wait until a process that is not our child has ended."""
 
-
     try:
         end = os.pidfd_open(pid)
     except ProcessLookupError:

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from forkserver.apps import AppError
-from forkserver.converters import boolean, text
+from forkserver.config.converters import boolean, text
+from forkserver.config.options import option
 from forkserver.http.request import Request
 from forkserver.http.response import Response
-from forkserver.options import option
 
 
 @dataclass(frozen=True)

@@ -1,39 +1,16 @@
-"""What can be hosted: one small file a kind, one interface, one table.
+"""What can be hosted: one small file a kind, one interface (`app.py`), one table.
 
-An application sees requests and gives responses.  It knows nothing of sockets, processes and other connections.
+A class in the table has an attribute `Options`, a dataclass of options of which one is named as the kind.
 """
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
-from forkserver.http.request import Request
-from forkserver.http.response import Response
+from forkserver.apps.app import App, AppError
+from forkserver.apps.redirect import Redirect
+from forkserver.apps.static import Static
 
+__all__ = ["KINDS", "App", "AppError"]
 
-class App(Protocol):
-    """One hosted thing, made from the options of its section.
-
-    `load()` runs once, before the workers are forked, and raises `AppError` when the thing cannot be hosted.
-    `respond(request)` is called for each complete request whose method is in `methods` (None: every method; the others
-    are answered with 405 and an Allow field before their body is read).
-    `close()` runs when the worker leaves.
-    """
-
-    methods: frozenset[str] | None
-
-    def load(self) -> None: ...
-
-    def respond(self, request: Request) -> Response: ...
-
-    def close(self) -> None: ...
-
-
-class AppError(Exception):
-    """The application of a section cannot be loaded; the text says why."""
-
-
-from forkserver.apps.redirect import Redirect  # noqa: E402 - the kinds need the names above
-from forkserver.apps.static import Static  # noqa: E402 - as before
-
-KINDS: dict[str, type[Any]] = {"static": Static, "redirect": Redirect}
+KINDS: dict[str, type[Any]] = {"redirect": Redirect, "static": Static}

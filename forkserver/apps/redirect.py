@@ -9,11 +9,11 @@ import re
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from forkserver.apps import AppError
-from forkserver.converters import choice, text
+from forkserver.apps.app import AppError
+from forkserver.config.converters import choice, text
+from forkserver.config.options import option
 from forkserver.http.request import Request
 from forkserver.http.response import Response
-from forkserver.options import option
 
 _TARGET = re.compile(r"(?:https?://[^/?#]+|/(?!/))[\x21-\x7e]*")
 _OCTET = re.compile(r"%[0-9A-Fa-f]{2}|.", re.DOTALL)

@@ -11,17 +11,18 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from forkserver.apps import AppError, listing
+from forkserver.apps import listing
+from forkserver.apps.app import AppError
 from forkserver.apps.cache import Cache
 from forkserver.apps.codings import acceptable
 from forkserver.apps.files import Changed, Missing, Place, Root, absence, plain_name
 from forkserver.apps.representation import Representation
 from forkserver.apps.selection import Manner, represent
-from forkserver.converters import boolean, choice, existing_folder, size, text
-from forkserver.converters import listing as several
+from forkserver.config.converters import boolean, choice, existing_folder, size, text
+from forkserver.config.converters import listing as several
+from forkserver.config.options import option
 from forkserver.http.request import Request
 from forkserver.http.response import Response, error_response
-from forkserver.options import option
 
 RECHECK = 1.0  # seconds for which a remembered file is not looked at again
 TRIES = 3  # times that a file which is being written is looked at anew before the client is put off

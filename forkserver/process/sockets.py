@@ -12,7 +12,7 @@ import stat
 from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass
 
-from forkserver.options import Address
+from forkserver.config.options import Address
 
 FIRST_INHERITED = 3  # SD_LISTEN_FDS_START, sd_listen_fds(3)
 

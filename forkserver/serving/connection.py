@@ -11,8 +11,8 @@ import select
 import socket
 from typing import TYPE_CHECKING
 
+from forkserver.config.options import Limits
 from forkserver.http.response import FileSlice
-from forkserver.options import Limits
 from forkserver.serving.reply import Reply
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
+from forkserver.config.options import Limits
 from forkserver.http.request import BadRequest, Head, HeadLimits, Parser, Request
 from forkserver.http.response import Response, error_response
-from forkserver.logformat import Exchange
-from forkserver.options import Limits
+from forkserver.log.format import Exchange
 from forkserver.serving.clock import Clock
 from forkserver.serving.connection import Connection, State
 from forkserver.serving.ledger import Ledger

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from forkserver.logformat import AccessFormat, Exchange
+from forkserver.log.format import AccessFormat, Exchange
 
 if TYPE_CHECKING:
     from forkserver.log import LineWriter

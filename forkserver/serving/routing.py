@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from forkserver.apps import App
+from forkserver.apps.app import App
 from forkserver.http.request import Head
 
 

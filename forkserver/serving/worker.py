@@ -12,8 +12,8 @@ import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from forkserver.logformat import AccessFormat
-from forkserver.options import Limits
+from forkserver.config.options import Limits
+from forkserver.log.format import AccessFormat
 from forkserver.serving.clock import Clock
 from forkserver.serving.connection import INTEREST, Connection, State
 from forkserver.serving.conversation import Conversations, Progress

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from forkserver.config import Config, ConfigError, parse
-from forkserver.options import boolean, existing_folder, integer, listing, option, text
+from forkserver.config.options import boolean, existing_folder, integer, listing, option, text
 
 
 class Folder:

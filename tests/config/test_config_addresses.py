@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from forkserver.addresses import Address, addresses
+from forkserver.config.addresses import Address, addresses
 
 
 def texts(text):

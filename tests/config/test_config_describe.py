@@ -6,7 +6,7 @@ from fakekinds import KINDS, made
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forkserver.describe import diff, reference, rows, show
+from forkserver.config.describe import diff, reference, rows, show
 
 
 def test_what_is_shown_says_where_it_came_from():
@@ -31,9 +31,7 @@ def test_what_is_shown_can_be_parsed_again():
     assert made(show(config), "elsewhere/other.ini") == config
 
 
-TEXTS = st.text(
-    st.characters(exclude_categories=["C", "Zl", "Zp"], include_characters="#;\\${} "), max_size=40
-)
+TEXTS = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"], include_characters="#;\\${} "), max_size=40)
 
 
 @settings(deadline=None)
@@ -41,9 +39,7 @@ TEXTS = st.text(
 def test_any_values_are_shown_so_that_they_can_be_parsed_again(size, milliseconds, here, there):
     environ = {"HERE": here, "THERE": there}
     limits = f"[limits]\nbody = {size}\nheader_timeout = {milliseconds}ms\n"
-    config = made(
-        f"{limits}[/]\nstatic = /\nindex = ${{HERE}}\n[/x]\nredirect = ${{THERE}}\n", environ=environ
-    )
+    config = made(f"{limits}[/]\nstatic = /\nindex = ${{HERE}}\n[/x]\nredirect = ${{THERE}}\n", environ=environ)
     assert made(show(config)) == config
 
 

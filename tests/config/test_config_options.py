@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forkserver import converters
-from forkserver.options import Limits, Log, Option, Server, boolean, declared, duration, size, text
+from forkserver.config import converters
+from forkserver.config.options import Limits, Log, Option, Server, boolean, declared, duration, size, text
 
 
 def why(convert, text, folder="/etc"):
@@ -142,9 +142,7 @@ def test_a_choice_suggests():
 def test_workers():
     assert converters.workers("auto", "") == len(os.sched_getaffinity(0))
     assert converters.workers("3", "") == 3
-    assert (
-        why(converters.workers, "2-8") == "a range of workers is not available yet; give auto or one number"
-    )
+    assert why(converters.workers, "2-8") == "a range of workers is not available yet; give auto or one number"
     assert why(converters.workers, "0") == '"0" is neither auto nor a whole number from 1 to 1024'
     assert why(converters.workers, "atuo").endswith("; did you mean auto?")
 

@@ -8,15 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forkserver.config import Mount, section_of
-from forkserver.options import Limits, Log, Server
+from forkserver.config.options import Limits, Log, Server
 
 
 def test_a_small_site(tmp_path):
     (tmp_path / "www").mkdir()
     name = str(tmp_path / "server.ini")
-    config = made(
-        "[server]\nlisten = :80\n\n[/]\nstatic = www\n\n[/old/]\nredirect = /new\ncode = 302\n", name
-    )
+    config = made("[server]\nlisten = :80\n\n[/]\nstatic = www\n\n[/old/]\nredirect = /new\ncode = 302\n", name)
     assert config.path == name
     assert [str(address) for address in config.server.listen] == ["0.0.0.0:80", "[::]:80"]
     assert config.log == Log()
@@ -31,9 +29,7 @@ def test_a_small_site(tmp_path):
 
 
 def test_mounts_stand_in_order_of_host_and_prefix():
-    config = made(
-        "[B.example.org/]\nredirect = /\n[/b]\nredirect = /\n[/a/b/]\nredirect = /\n[/]\nredirect = /\n"
-    )
+    config = made("[B.example.org/]\nredirect = /\n[/b]\nredirect = /\n[/a/b/]\nredirect = /\n[/]\nredirect = /\n")
     assert [(mount.host, mount.prefix) for mount in config.mounts] == [
         ("", ""),
         ("", "/a/b"),

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forkserver.config import parse
-from forkserver.ini import expand, written
+from forkserver.config.ini import expand, written
 
 
 def redirect(line, environ=None):

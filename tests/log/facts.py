@@ -7,7 +7,7 @@ from typing import Any
 
 import forkserver
 from forkserver.http.request import Fields, Head, RequestLine
-from forkserver.logformat import Exchange
+from forkserver.log.format import Exchange
 
 SCRIPT_ENVIRONMENT = {**os.environ, "PYTHONPATH": os.path.dirname(os.path.dirname(forkserver.__file__))}
 
@@ -21,9 +21,7 @@ def head(target: str = "/a%20b?c=d", query: str = "c=d", path: str = "/a b", **f
         "host": "www.example.org:8080",
         **{name.replace("_", "-"): text for name, text in fields.items()},
     }
-    line = RequestLine(
-        f"GET {target} HTTP/1.1", "GET", target, target.partition("?")[0], path, query, 1, None
-    )
+    line = RequestLine(f"GET {target} HTTP/1.1", "GET", target, target.partition("?")[0], path, query, 1, None)
     block = Fields(tuple(values.items()), values, values["host"], False, False, 0, False, False)
     return Head(line, block, "www.example.org", 0, True, 100)
 

@@ -9,8 +9,8 @@ import unicodedata
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from forkserver import log
-from forkserver.logformat import compile_format
+from forkserver.log import error as log
+from forkserver.log.format import compile_format
 
 from .facts import exchange, head
 
@@ -25,18 +25,14 @@ FORGERY = 'x" 200 1\n192.0.2.9 - - [10/Oct/2000:13:55:36 -0700] "GET /'
 def restored(escaped: str) -> str:
     """What a reader of an Apache log makes of an escaped text."""
     named = {"b": "\b", "n": "\n", "r": "\r", "t": "\t", "v": "\v", '"': '"', "\\": "\\"}
-    return re.sub(
-        r"\\(?:x(..)|(.))", lambda found: chr(int(found[1], 16)) if found[1] else named[found[2]], escaped
-    )
+    return re.sub(r"\\(?:x(..)|(.))", lambda found: chr(int(found[1], 16)) if found[1] else named[found[2]], escaped)
 
 
 @given(wire, wire, wire)
 @example(FORGERY, FORGERY, FORGERY)
 @example("\r\n", "\x85", "\\")
 def test_combined_reads_back(line, referer, agent):
-    rendered = compile_format("combined").render(
-        exchange(head=head(referer=referer, user_agent=agent), line=line)
-    )
+    rendered = compile_format("combined").render(exchange(head=head(referer=referer, user_agent=agent), line=line))
     parts = COMBINED.fullmatch(rendered)
     assert parts is not None
     assert tuple(map(restored, parts.groups())) == (line or "-", referer, agent)

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from forkserver import logdates, logletters
-from forkserver.logformat import compile_format
+from forkserver.log import dates, letters
+from forkserver.log.format import compile_format
 
 from .facts import exchange, head
 
@@ -25,8 +25,8 @@ def _seven_hours_west(monkeypatch):
 
 def renew_zone():
     time.tzset()
-    for dates in (logdates.common_date, logdates.iso_ends, logletters.strftime):
-        dates.cache_clear()
+    for made in (dates.common_date, dates.iso_ends, letters.strftime):
+        made.cache_clear()
 
 
 BROWSER = head(referer="http://ref.example/", user_agent="Agent/1.0")
@@ -113,7 +113,7 @@ def test_letter_with_other_facts(text, changes, line):
 
 
 def test_every_letter_of_the_table_is_tested():
-    assert all(any("%" + name in text for text in EVERY_LETTER) for name in logletters.LETTERS)
+    assert all(any("%" + name in text for text in EVERY_LETTER) for name in letters.LETTERS)
 
 
 def test_a_request_that_could_not_be_parsed():

@@ -9,7 +9,7 @@ import stat
 import pytest
 
 from forkserver.log import ErrorLog, LogFile, access_writer, open_destination
-from forkserver.logsyslog import FACILITIES, SyslogWriter, facility_of
+from forkserver.log.syslog import FACILITIES, SyslogWriter, facility_of
 
 PID = os.getpid()
 

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from forkserver.log import LineWriter
-from forkserver.logwriter import portions
+from forkserver.log.writer import portions
 
 from .facts import SCRIPT_ENVIRONMENT
 
@@ -195,9 +195,7 @@ def test_a_torn_line_is_completed_in_the_same_file_only(tmp_path, meanwhile):
     letters, output = MEANWHILE[meanwhile]
     assert done.stdout == (output or "3\n4 File too large\n0\n")
     if letters is not None:
-        assert (tmp_path / "log").read_bytes() == b"".join(
-            bytes([letter]) * 299 + b"\n" for letter in letters
-        )
+        assert (tmp_path / "log").read_bytes() == b"".join(bytes([letter]) * 299 + b"\n" for letter in letters)
 
 
 MANY = """

@@ -1,7 +1,7 @@
 """What each letter of an access log format stands for, and how its text is made safe.
 
 Knows the facts of one answered request (`Exchange`) and Apache's names for them (mod_log_config); nothing
-of files and descriptors, and nothing of how values are put together to a line (`logformat.py`).
+of files and descriptors, and nothing of how values are put together to a line (`format.py`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from forkserver.logdates import common_date
+from forkserver.log.dates import common_date
 
 if TYPE_CHECKING:  # the master reads options, options read formats, and the master imports no HTTP
     from forkserver.http.request import Head

@@ -11,7 +11,7 @@ import socket
 import time
 from collections.abc import Callable
 
-from forkserver.logwriter import LineWriter, Report, report_nothing
+from forkserver.log.writer import LineWriter, Report, report_nothing
 
 SOCKET = "/dev/log"
 IDENT = "forkserver"

@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from forkserver.logformat import compile_format
+from forkserver.log.format import compile_format
 
 T = TypeVar("T")
 Convert = Callable[[str, str], T]

@@ -5,7 +5,7 @@ The standard library's `logging` is left to the applications: it is one set of l
 process, and an application that configures it (Django's dictConfig disables loggers that it does not know)
 would silence its server.
 
-Knows levels, times and the three forms a record takes; nothing of requests (`logformat.py` writes the
+Knows levels, times and the three forms a record takes; nothing of requests (`format.py` writes the
 access log's lines) and nothing of when a file is opened anew (the master says so).
 """
 
@@ -17,10 +17,10 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from forkserver import logsyslog
-from forkserver.logdates import iso_date
-from forkserver.logfile import LogFile, is_path, open_destination, put_in_place
-from forkserver.logwriter import LineWriter, Report
+from forkserver.log import syslog
+from forkserver.log.dates import iso_date
+from forkserver.log.file import LogFile, is_path, open_destination, put_in_place
+from forkserver.log.writer import LineWriter, Report
 
 __all__ = [
     "LEVELS",
@@ -34,10 +34,10 @@ __all__ = [
 ]
 
 LEVELS = {
-    "debug": logsyslog.DEBUG,
-    "info": logsyslog.INFO,
-    "warning": logsyslog.WARNING,
-    "error": logsyslog.ERROR,
+    "debug": syslog.DEBUG,
+    "info": syslog.INFO,
+    "warning": syslog.WARNING,
+    "error": syslog.ERROR,
 }
 LONGEST_LINE = 8192  # characters; what is longer is cut
 
@@ -54,10 +54,10 @@ def safe(text: str) -> str:
 
 def access_writer(destination: str, descriptor: int, on_recovered: Report) -> LineWriter:
     """The writer for an access log's lines; ValueError for an unknown facility."""
-    facility = logsyslog.facility_of(destination)
+    facility = syslog.facility_of(destination)
     if facility is None:
         return LineWriter(descriptor, on_recovered)
-    return logsyslog.SyslogWriter(descriptor, partial(logsyslog.header, facility, logsyslog.INFO), on_recovered)
+    return syslog.SyslogWriter(descriptor, partial(syslog.header, facility, syslog.INFO), on_recovered)
 
 
 class ErrorLog:
@@ -86,14 +86,14 @@ class ErrorLog:
 
     def configure(self, destination: str, descriptor: int, level: str) -> None:
         """Write elsewhere from now on; KeyError for an unknown level, ValueError for an unknown facility."""
-        facility = logsyslog.facility_of(destination)
+        facility = syslog.facility_of(destination)
         self.level = level
         self._layout = self._layout_for(facility, descriptor)
         report = self.report_of("error log")
         if facility is None:
             self._writer = LineWriter(descriptor, report)
         else:  # the severity differs from record to record, so the layout makes the header
-            self._writer = logsyslog.SyslogWriter(descriptor, bytes, report)
+            self._writer = syslog.SyslogWriter(descriptor, bytes, report)
 
     @property
     def level(self) -> str:
@@ -164,7 +164,7 @@ class ErrorLog:
         return f"<{severity}>{self._role}[{os.getpid()}]: ", f"<{severity}>    "
 
     def _syslog_layout(self, facility: int, _level: str, severity: int) -> tuple[str, str]:
-        head = logsyslog.header(facility, severity).decode()
+        head = syslog.header(facility, severity).decode()
         return head, head + "    "
 
 

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from forkserver.config import FIXED, Config, Kinds, section_of
-from forkserver.ini import written
-from forkserver.options import Option, declared
+from forkserver.config.build import FIXED, Config, Kinds, section_of
+from forkserver.config.ini import written
+from forkserver.config.options import Option, declared
 
 INCLUDE = ("server", "include")
 WIDEST = 48  # characters of an option before its comment; a longer one pushes it aside

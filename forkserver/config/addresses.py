@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from forkserver.converters import path, pieces, quoted
+from forkserver.config.converters import path, pieces, quoted
 
 Kind = Literal["tcp4", "tcp6", "unix", "systemd"]
 

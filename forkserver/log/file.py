@@ -9,7 +9,7 @@ import contextlib
 import os
 import stat
 
-from forkserver import logsyslog
+from forkserver.log import syslog
 
 FILE_MODE = 0o640
 FOLDER_MODE = 0o750
@@ -17,7 +17,7 @@ STANDARD = {"stdout": 1, "stderr": 2}
 NONE = "none"
 
 
-def open_destination(destination: str, syslog_socket: str = logsyslog.SOCKET) -> int:
+def open_destination(destination: str, syslog_socket: str = syslog.SOCKET) -> int:
     """A descriptor, close-on-exec, for a path or one of `stdout`, `stderr`, `syslog`, `syslog:FACILITY`,
     `none` (-1).
 
@@ -27,14 +27,14 @@ def open_destination(destination: str, syslog_socket: str = logsyslog.SOCKET) ->
         return -1
     if destination in STANDARD:
         return os.dup(STANDARD[destination])
-    if logsyslog.facility_of(destination) is not None:
-        return logsyslog.connect(syslog_socket)
+    if syslog.facility_of(destination) is not None:
+        return syslog.connect(syslog_socket)
     return open_path(destination)
 
 
 def is_path(destination: str) -> bool:
     """Whether a destination is a file's name and none of the words; ValueError for an unknown facility."""
-    return not (destination == NONE or destination in STANDARD or logsyslog.facility_of(destination) is not None)
+    return not (destination == NONE or destination in STANDARD or syslog.facility_of(destination) is not None)
 
 
 def open_path(path: str) -> int:
@@ -73,7 +73,7 @@ def put_in_place(fresh: int, descriptor: int) -> None:
 class LogFile:
     """An open log: `descriptor` is one number for life (-1 for none), whatever file it means by now."""
 
-    def __init__(self, destination: str, syslog_socket: str = logsyslog.SOCKET) -> None:
+    def __init__(self, destination: str, syslog_socket: str = syslog.SOCKET) -> None:
         """Raises what open_destination() raises."""
         self.destination = destination
         self.syslog_socket = syslog_socket

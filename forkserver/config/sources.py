@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from forkserver.ini import Complaints, Entry, Section, Where, expand, read
-from forkserver.options import Server, declared
+from forkserver.config.ini import Complaints, Entry, Section, Where, expand, read
+from forkserver.config.options import Server, declared
 
 LARGEST = 4 << 20  # bytes; a path that leads to a device or an image is noticed, not read for ever
 WILDCARD = re.compile(r"[*?\[]")

@@ -2,7 +2,7 @@
 
 A full disk, a dead reader or a vanished device loses lines, counts them and says so once there is room
 again; it never raises, as no request may fail for its log line.  Knows descriptors and errors; nothing of
-what a line says, of paths (`logfile.py`) or of who reports the loss.
+what a line says, of paths (`file.py`) or of who reports the loss.
 
 Several threads may write: the good path touches no state, and in the bad one a count may be off by a few.
 There is no lock on purpose: a process may fork while another of its threads writes, and the child would

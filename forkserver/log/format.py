@@ -1,7 +1,7 @@
 """The format of an access log, compiled once: `combined`, `json` or an Apache LogFormat string to a function.
 
 Knows how a format is written (Apache mod_log_config, "Custom Log Formats") and what can be said of the
-compiled one; the values themselves stand in `logletters.py`.  Knows nothing of files: a rendered line is
+compiled one; the values themselves stand in `letters.py`.  Knows nothing of files: a rendered line is
 text that ends with its only line feed.
 """
 
@@ -13,8 +13,8 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from forkserver.logdates import iso_date
-from forkserver.logletters import LETTERS, MAKERS, Exchange, Getter, Value, microseconds
+from forkserver.log.dates import iso_date
+from forkserver.log.letters import LETTERS, MAKERS, Exchange, Getter, Value, microseconds
 
 __all__ = ["AccessFormat", "Exchange", "compile_format"]
 

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
-from forkserver.addresses import Address, addresses
-from forkserver.converters import (
+from forkserver.config.addresses import Address, addresses
+from forkserver.config.converters import (
     WRITERS,
     Convert,
     boolean,

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from forkserver.converters import quoted, suggestion
-from forkserver.ini import Complaints, ConfigError, Entry, Section, Where, expand
-from forkserver.options import Limits, Log, Option, Server, declared
-from forkserver.sources import entries, gather, reason, text_of
+from forkserver.config.converters import quoted, suggestion
+from forkserver.config.ini import Complaints, ConfigError, Entry, Section, Where, expand
+from forkserver.config.options import Limits, Log, Option, Server, declared
+from forkserver.config.sources import entries, gather, reason, text_of
 
 __all__ = ["FIXED", "Config", "ConfigError", "Kinds", "Mount", "load", "parse", "section_of"]
 

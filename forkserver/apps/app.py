@@ -1,0 +1,33 @@
+"""What every hosted thing is to the server: the one interface of all kinds.
+
+Knows requests and responses; knows no kind, and nothing of sockets, processes and other connections.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from forkserver.http.request import Request
+from forkserver.http.response import Response
+
+
+class App(Protocol):
+    """One hosted thing, made from the options of its section: `Kind(options, prefix)`.
+
+    `load()` runs once, before the workers are forked, and raises `AppError` when the thing cannot be hosted.
+    `respond(request)` is called for each complete request whose method is in `methods` (None: every method; the
+    others are answered with 405 and an Allow field before their body is read).
+    `close()` runs when the worker leaves.
+    """
+
+    methods: frozenset[str] | None
+
+    def load(self) -> None: ...
+
+    def respond(self, request: Request) -> Response: ...
+
+    def close(self) -> None: ...
+
+
+class AppError(Exception):
+    """The application of a section cannot be loaded; the text says why."""
