@@ -13,8 +13,7 @@ import os
 import re
 import stat
 from dataclasses import dataclass
-from io import FileIO
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 # Not to be asked for: control bytes, backslashes, and "." and ".." as a segment, whoever looked before.
 _UNFIT = re.compile(rb"[\x00-\x1f\x7f\\]|(?:^|/)\.\.?(?:/|$)")
@@ -130,20 +129,16 @@ class Root:
             raise
         return Place(descriptor, name, status)
 
-    def find_again(self, name: bytes, known: Signature) -> Place:
-        """The very file that `find` has found under this name, at less cost; raises Changed if it is not."""
+    def open_again(self, name: bytes, known: Signature) -> Opened:
+        """Open the very file that `find` has found under this name, at less cost; raises Changed if it is not.
+
+        What was a file a moment ago is opened by its name; should that mean a fifo by now, nobody waits for it.
+        """
         try:
-            descriptor = os.open(self.path_of(name), os.O_PATH | os.O_CLOEXEC)
+            file = Opened(os.open(self.path_of(name), os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC))
         except OSError as error:
             raise Changed() if absence(error) else error from error
-        try:
-            status = os.fstat(descriptor)
-            if signature(status) != known:
-                raise Changed
-        except BaseException:
-            os.close(descriptor)
-            raise
-        return Place(descriptor, name, status)
+        return file.if_still(known)
 
     def _hold(self, name: bytes) -> tuple[int, bytes | None]:
         """An O_PATH descriptor of `name`, and its true name below the root; None when it lies elsewhere."""
@@ -189,20 +184,40 @@ def _judged(error: OSError) -> Exception:
     return Missing() if absence(error) else error
 
 
-def open_same(place: Place, known: Signature) -> BinaryIO:
+class Opened:
+    """An open file: as much of a file object as sending it takes, at a third of the cost."""
+
+    __slots__ = ("descriptor",)
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+
+    def fileno(self) -> int:
+        return self.descriptor
+
+    def close(self) -> None:
+        os.close(self.descriptor)
+
+    def if_still(self, known: Signature) -> Opened:
+        """Itself; closed, and Changed raised, when it is no longer as `known`."""
+        if signature(os.fstat(self.descriptor)) != known:
+            self.close()
+            raise Changed
+        return self
+
+
+def open_same(place: Place, known: Signature) -> Opened:
     """The file at `place`, open for reading; raises Missing, and Changed when it is no longer as `known`."""
-    descriptor = place.open()
-    file = FileIO(descriptor)
-    if signature(os.fstat(descriptor)) != known:
-        file.close()
-        raise Changed
-    return file
+    return Opened(place.open()).if_still(known)
 
 
 def read_same(place: Place, known: Signature) -> bytes:
     """The whole content of a small file; raises Changed when it changed before or meanwhile, and Missing."""
-    with open_same(place, known) as file:
-        content = os.pread(file.fileno(), place.status.st_size + 1, 0)
-        if len(content) != place.status.st_size or signature(os.fstat(file.fileno())) != known:
+    file = open_same(place, known)
+    try:
+        content = os.pread(file.descriptor, place.status.st_size + 1, 0)
+        if len(content) != place.status.st_size or signature(os.fstat(file.descriptor)) != known:
             raise Changed
+    finally:
+        file.close()
     return content

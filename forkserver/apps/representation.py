@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from forkserver.apps import ranges
 from forkserver.apps.conditions import FIELDS, judge, range_holds
-from forkserver.apps.files import Root, Signature, open_same, signature
+from forkserver.apps.files import Root, Signature, signature
 from forkserver.http.request import Request
 from forkserver.http.response import FileSlice, Response, error_response
 
@@ -103,9 +103,8 @@ class Representation:
             return [self.content[start:stop] for start, stop in spans]
         slices: list[FileSlice] = []
         try:
-            with self.root.find_again(self.name, self.known) as place:
-                for start, stop in spans:
-                    slices.append(FileSlice(open_same(place, self.known), start, stop - start))
+            for start, stop in spans:
+                slices.append(FileSlice(self.root.open_again(self.name, self.known), start, stop - start))
         except BaseException:
             for piece in slices:
                 piece.file.close()

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from html import escape
-from typing import BinaryIO
+from typing import Protocol
 
 from forkserver.http.dates import http_date, parse_date
 from forkserver.http.memo import Memo
@@ -23,6 +23,7 @@ __all__ = [
     "REASONS",
     "Body",
     "FileSlice",
+    "OpenFile",
     "Response",
     "chunk",
     "error_response",
@@ -33,11 +34,19 @@ __all__ = [
 ]
 
 
+class OpenFile(Protocol):
+    """Anything with a descriptor to send from, such as a file object."""
+
+    def fileno(self) -> int: ...
+
+    def close(self) -> None: ...
+
+
 @dataclass(slots=True)
 class FileSlice:
     """A stretch of an open regular file, for the kernel to send; whoever holds the slice closes its file."""
 
-    file: BinaryIO
+    file: OpenFile
     offset: int
     length: int
 

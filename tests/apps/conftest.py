@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -53,9 +55,8 @@ def taken(piece: bytes | FileSlice) -> bytes:
     """The bytes of one piece of a body."""
     if isinstance(piece, bytes):
         return piece
-    with piece.file as file:
-        file.seek(piece.offset)
-        return file.read(piece.length)
+    with closing(piece.file) as file:
+        return os.pread(file.fileno(), piece.length, piece.offset)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import email.policy
 import re
+from contextlib import closing
 from itertools import pairwise
 
 import pytest
@@ -193,6 +194,6 @@ def test_only_get_knows_ranges(ask, site, content):
 def test_each_part_of_a_large_file_has_a_descriptor_of_its_own(give, site, root):
     (root / "file.bin").write_bytes(bytes(100_000))
     _, one, _, other, _ = give(site(), "GET", "/file.bin", range="bytes=0-0,5-5").body
-    with one.file, other.file:
+    with closing(one.file), closing(other.file):
         assert one.file.fileno() != other.file.fileno()
         assert [(piece.offset, piece.length) for piece in (one, other)] == [(0, 1), (5, 1)]

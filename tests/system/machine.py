@@ -102,8 +102,8 @@ class Machine:
             self._nspawn.kill()
             self._nspawn.wait()
 
-    def _inside(self, script: str) -> list[str]:
-        return ["nsenter", f"--target={self._leader}", "--all", "--", "sh", "-ec", script]
+    def _inside(self, script: str, *options: str) -> list[str]:
+        return ["nsenter", f"--target={self._leader}", "--all", *options, "--", "sh", "-ec", script]
 
     def call(self, script: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run shell commands as root, whatever their exit code; `stdout` has both outputs."""
@@ -139,14 +139,16 @@ class Machine:
     def wait_for(self, pattern: str, unit: str, since: str) -> str:
         """Wait for a line of the unit's journal after the cursor `since`; the line."""
         follow = f"exec timeout {LINE} journalctl --follow -o cat --unit={unit} --after-cursor='{since}'"
+        # Without a fork of nsenter, so that it is `timeout` that we end, and that takes journalctl along.
+        command = self._inside(follow, "--no-fork")
         seen = []
         with subprocess.Popen(
-            self._inside(follow), env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+            command, env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
         ) as journal:
             assert journal.stdout is not None
             for line in journal.stdout:
                 seen.append(line)
                 if re.search(pattern, line):
-                    journal.kill()
+                    journal.terminate()
                     return line
         raise AssertionError(f"no line like {pattern!r} in the journal of {unit}, but:\n{''.join(seen)}")
