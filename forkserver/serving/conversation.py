@@ -52,10 +52,11 @@ class Conversations:
         progress: Progress,
         log: ErrorLog,
         server: str,
+        close: Callable[[Connection], None],
     ) -> None:
-        """`server` is the value of the Server field, "" for none."""
+        """`server` is the value of the Server field, "" for none; `close` closes a connection and forgets it."""
         self.site, self.limits, self.clock, self.ledger = site, limits, clock, ledger
-        self.progress, self.log, self.server = progress, log, server
+        self.progress, self.log, self.server, self.close = progress, log, server, close
         self.replies = Replies()
         self.parser = Parser(HeadLimits(limits.request_line, limits.field, limits.fields, limits.field_count))
         self.leaving = False  # every reply from now on is the last of its connection
@@ -281,10 +282,6 @@ class Conversations:
         connection.reply = reply
         with contextlib.suppress(OSError):  # it may have left by itself
             connection.flush(self.clock.now)
-        connection.close()
-
-    def close(self, connection: Connection) -> None:
-        """Replaced by the worker, which has its own books to keep."""
         connection.close()
 
 

@@ -8,12 +8,9 @@ from __future__ import annotations
 import errno
 import select
 import socket
-from collections.abc import Callable
 
 REBALANCE = 16  # connections after which a listener goes to the end of the kernel's queue of waiters
 EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
-
-Accepted = Callable[[socket.socket, str, int, tuple[str, int]], None]
 
 
 class Door:
@@ -23,7 +20,7 @@ class Door:
         self.listener, self.epoll = listener, epoll
         self.descriptor = listener.fileno()
         self.unix = listener.family == socket.AF_UNIX
-        self.local = ("unix", 0) if self.unix else listener.getsockname()[:2]
+        self.local: tuple[str, int] = ("unix", 0) if self.unix else listener.getsockname()[:2]
         self.count = 0
         self.watched = False
 
@@ -43,38 +40,40 @@ class Door:
         """
         try:
             accepted, address = self.listener.accept()
-        except (BlockingIOError, ConnectionAbortedError):
-            return None
         except OSError as error:
             if error.errno in EXHAUSTED:
                 raise
-            return None  # the peer's network trouble, reported by accept(2) instead of by a read
+            return None  # a sibling took it, or the peer's network trouble is told here instead of by a read
         accepted.setblocking(False)
         self.count += 1
         if self.count % REBALANCE == 0 and self.watched:
             self.watch(False)
             self.watch(True)
-        if self.unix:
-            return accepted, "unix", 0
-        return accepted, address[0], address[1]
+        return (accepted, "unix", 0) if self.unix else (accepted, address[0], address[1])
 
 
 class Doors:
     """All listeners of a worker, open or shut together."""
 
     def __init__(self, listeners: list[socket.socket], epoll: select.epoll) -> None:
-        self.doors = {listener.fileno(): Door(listener, epoll) for listener in listeners}
+        self._doors = {listener.fileno(): Door(listener, epoll) for listener in listeners}
         self.open = False
+
+    def at(self, descriptor: int) -> Door | None:
+        return self._doors.get(descriptor)
+
+    def all(self) -> list[Door]:
+        return list(self._doors.values())
 
     def set_open(self, wanted: bool) -> None:
         if wanted != self.open:
             self.open = wanted
-            for door in self.doors.values():
+            for door in self._doors.values():
                 door.watch(wanted)
 
     def close(self) -> None:
-        """For good, in this process."""
+        """For good, in this process: afterwards there are no doors to open."""
         self.set_open(False)
-        for door in self.doors.values():
+        for door in self._doors.values():
             door.listener.close()
-        self.doors = {}
+        self._doors = {}

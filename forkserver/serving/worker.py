@@ -1,4 +1,4 @@
-"""One worker: an epoll loop and its connections.
+"""One worker: an epoll loop and what becomes of its connections.
 
 `serve` is the hot path: one function from a readable socket to an answered request.  What was not answered lately goes
 through `conversation.py`.  Knows sockets and time; knows of other processes only what it was handed: orders to hear,
@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Protocol
 from forkserver.config.options import Limits
 from forkserver.log.format import AccessFormat
 from forkserver.serving.clock import Clock
-from forkserver.serving.connection import INTEREST, Connection, State
+from forkserver.serving.connection import Connection, State
+from forkserver.serving.connections import READABLE, Clients, Connections
 from forkserver.serving.conversation import Conversations, Progress
-from forkserver.serving.doors import Door, Doors
+from forkserver.serving.leaving import Leaving
 from forkserver.serving.ledger import Ledger
 from forkserver.serving.replies import PEERS, Ready
 from forkserver.serving.routing import Site
@@ -29,16 +30,11 @@ RECV = 65536  # bytes for one call
 EVENTS = 256  # for one turn of the loop
 BATCH = 256  # log lines that are written even when there is no time to sleep
 SWEEP = 1.0  # seconds between looks at time limits
-READABLE = select.EPOLLIN
-
-RESTED = 2.0  # seconds without a request after which a leaving worker closes a connection for a sibling to take over
-SILENT = 1.0  # seconds that a stopping worker gives a new connection to say something
-HURRY = 0.1  # seconds between looks at connections while leaving
-MARGIN = 0.5  # seconds before the master's limit at which a leaving worker goes of its own accord
+HURRY = 0.1  # seconds between them while leaving
 
 
 class Orders(Protocol):
-    """The line to whoever is in charge."""
+    """The line to whoever is in charge; an order is "drain", "stop" or "quit"."""
 
     def descriptors(self) -> tuple[int, ...]: ...
 
@@ -49,12 +45,10 @@ class Orders(Protocol):
     def leaving(self) -> None: ...
 
 
-class Figures(Progress, Protocol):
+class Figures(Progress, Clients, Protocol):
     """The place for our figures."""
 
     def count(self, connections: int, requests: int, sent: int) -> None: ...
-
-    def hold(self, client: str, change: int) -> int: ...
 
 
 class Worker:
@@ -73,9 +67,14 @@ class Worker:
         access_format: AccessFormat,
         server: str,
     ) -> None:
-        self.site, self.limits, self.orders, self.figures, self.log = site, limits, orders, figures, log
+        """`server` is the value of the Server field, "" for none; without `access` no access log is written."""
+        self.limits, self.orders, self.figures = limits, orders, figures
+        self.epoll = select.epoll()
         self.clock = Clock()
         self.ledger = Ledger(access, access_format)
+        self.connections = Connections(
+            epoll=self.epoll, listeners=listeners, limits=limits, clock=self.clock, clients=figures, log=log
+        )
         self.talk = Conversations(
             site=site,
             limits=limits,
@@ -84,27 +83,21 @@ class Worker:
             progress=figures,
             log=log,
             server=server,
+            close=self.connections.close,
         )
-        self.talk.close = self.close  # type: ignore[method-assign]  # the books of connections are kept here
+        self.connections.turn_away = self.talk.turn_away
         self.replies = self.talk.replies
-        self.connections: dict[int, Connection] = {}
-        self.epoll = select.epoll()
-        self.doors = Doors(listeners, self.epoll)
-        self.watched: dict[int, Callable[[], None]] = dict.fromkeys(orders.descriptors(), self._obey)
-        for descriptor in self.watched:
-            self.epoll.register(descriptor, READABLE)
         self.next_sweep = 0.0
-        self.leaving = False
-        self.stopping = False  # leaving, and nobody takes over
-        self.leave_by = float("inf")
-        self.rested_since = 0.0  # nobody is said to have rested before we began to leave
+        self.leaving: Leaving | None = None
         self.done = False
 
     # The loop.
 
     def run(self) -> None:
         """Serve until told to leave and everything is finished."""
-        self.doors.set_open(True)
+        for descriptor in self.orders.descriptors():
+            self.epoll.register(descriptor, READABLE)
+        self.connections.open_doors()
         self.orders.ready()
         while not self.done:
             self._turn()
@@ -112,7 +105,7 @@ class Worker:
 
     def _turn(self) -> None:
         """Sleep until something can be done, do it.  Log lines are written before a sleep, or when they are many."""
-        ledger, connections = self.ledger, self.connections
+        ledger, connections = self.ledger, self.connections.by_descriptor
         events = self.epoll.poll(0 if ledger.lines else self._patience(), EVENTS)
         if not events and ledger.lines:
             ledger.write()
@@ -122,7 +115,7 @@ class Worker:
             connection = connections.get(descriptor)
             if connection is None:
                 self._elsewhere(descriptor)
-            elif event == READABLE and connection.state == State.READING:
+            elif event == READABLE and connection.state is State.READING:
                 self.serve(connection)
             else:
                 _READY[connection.state](self, connection)
@@ -133,8 +126,8 @@ class Worker:
             self._sweep()
 
     def _patience(self) -> float:
-        """Seconds to sleep at most; with nothing to look after, for ever."""
-        if not self.connections and not self.leaving and self.doors.open:
+        """Seconds to sleep at most; with nobody to look after, for ever."""
+        if not self.connections.by_descriptor and not self.leaving and self.connections.doors.open:
             return -1
         return max(0.0, self.next_sweep - self.clock.now)
 
@@ -153,10 +146,10 @@ class Worker:
             try:
                 sent = connection.send(wire)
             except OSError as error:  # full before it took one byte, or gone
-                self._unsent(connection, error, data)
+                self._unsent(connection, ready, len(data), error)
                 return
             if sent != len(wire):
-                self._half_sent(connection, ready, sent, len(data))
+                self._half_sent(connection, ready, len(data), sent)
                 return
             line = ready.lines.get(connection.peer)
             if line is None:
@@ -178,9 +171,9 @@ class Worker:
         else:
             connection.buffer += data
         self.talk.advance(connection)
-        self._watch(connection)
+        self.connections.watch(connection)
 
-    # What is off the hot path.
+    # Off the hot path: a ready reply that needs more than sending.
 
     def _renew(self, data: bytes, ready: Ready) -> bool:
         """A new second: is the reply still true?"""
@@ -194,136 +187,87 @@ class Worker:
         if self.ledger.format.repeatable and len(ready.lines) < PEERS and line:
             ready.lines[connection.peer] = line
 
-    def _unsent(self, connection: Connection, error: OSError, data: bytes) -> None:
+    def _unsent(self, connection: Connection, ready: Ready, received: int, error: OSError) -> None:
         if isinstance(error, BlockingIOError):
-            self._half_sent(connection, self.replies.memo.young[data], 0, len(data))
+            self._half_sent(connection, ready, received, 0)
         else:
-            self.close(connection)
+            self.connections.close(connection)
 
-    def _half_sent(self, connection: Connection, ready: Ready, sent: int, received: int) -> None:
+    def _half_sent(self, connection: Connection, ready: Ready, received: int, sent: int) -> None:
         """The socket did not take a ready reply whole: the rest goes the long way."""
         connection.began, connection.received = self.clock.wall, received
         connection.reply = ready.reply(sent)
         connection.enter(State.WRITING, self.clock.now)
         connection.moved = sent
-        self._watch(connection)
+        self.connections.watch(connection)
 
-    def _watch(self, connection: Connection) -> None:
-        """Have epoll watch for what the state wants."""
-        if connection.state is State.CLOSED:
-            return
-        interest = INTEREST[connection.state]
-        if interest != connection.interest:
-            connection.interest = interest
-            self.epoll.modify(connection.descriptor, interest)
+    # What else may be ready.
 
     def _elsewhere(self, descriptor: int) -> None:
-        """Readable, and no connection: a listener or an order, or a connection closed in this very turn."""
-        door = self.doors.doors.get(descriptor)
+        """No connection: a listener or an order, or a connection that was closed in this very turn."""
+        door = self.connections.doors.at(descriptor)
         if door is not None:
-            self._accept(door)
-        elif descriptor in self.watched:
-            self.watched[descriptor]()
-
-    def _accept(self, door: Door) -> None:
-        """One connection a wake-up: the siblings are awake for the next."""
-        try:
-            accepted = door.accept()
-        except OSError as error:
-            self.log.warning(f"no more connections for now: {error.strerror}")
-            self.doors.set_open(False)  # until one is closed or the next sweep: never spin
-            return
-        if accepted is None:
-            return
-        sock, peer, port = accepted
-        connection = Connection(sock, peer, port, door.local, self.clock.now)
-        if self.limits.connections_per_client and not self._welcome(connection):
-            return
-        self.connections[connection.descriptor] = connection
-        self.epoll.register(connection.descriptor, READABLE)
-        if len(self.connections) >= self.limits.connections:
-            self.doors.set_open(False)
-
-    def _welcome(self, connection: Connection) -> bool:
-        """Whether this client may have one connection more; over all workers, so that none lets it in."""
-        if self.figures.hold(connection.peer, 1) > self.limits.connections_per_client:
-            self.figures.hold(connection.peer, -1)
-            self.talk.turn_away(connection)
-            return False
-        connection.counted = True
-        return True
-
-    def close(self, connection: Connection) -> None:
-        """Off the books, and gone."""
-        if self.connections.pop(connection.descriptor, None) and connection.counted:
-            self.figures.hold(connection.peer, -1)
-        connection.close()
-        if not self.doors.open and not self.leaving:
-            self.doors.set_open(len(self.connections) < self.limits.connections)
-
-    # Readiness by state, but for the hot path's.
-
-    def _ended(self, connection: Connection) -> None:
-        """The peer will send no more.  What it sent of a request is of no use to anybody."""
-        self.talk.abort(connection, "the client left")
+            self.connections.accept(door)
+        elif descriptor in self.orders.descriptors():
+            self._obey()
 
     def _more(self, connection: Connection) -> None:
-        """Bytes of a head or of a body, or an error that reading them will tell."""
-        if connection.state is State.READING:
-            self.serve(connection)
+        """Bytes of a body, or an error that reading them will tell."""
+        data = self._received(connection)
+        if data is None:
             return
-        try:
-            data = connection.recv(RECV)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
         if not data:
             self._ended(connection)
             return
         connection.progress = self.clock.now
         connection.buffer += data
         self.talk.advance(connection)
-        self._watch(connection)
+        self.connections.watch(connection)
+
+    def _received(self, connection: Connection) -> bytes | None:
+        """What came; b"" for the end or a broken connection, None when nothing did."""
+        try:
+            return connection.recv(RECV)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return b""
+
+    def _ended(self, connection: Connection) -> None:
+        """The peer will send no more.  What it sent of a request is of no use to anybody."""
+        self.talk.abort(connection, "the client left")
 
     def _room(self, connection: Connection) -> None:
         """The socket takes more of a reply; afterwards a pipelined request may be waiting."""
         self.talk.flush(connection)
         self.talk.advance(connection)
-        self._watch(connection)
+        self.connections.watch(connection)
 
     def _read_off(self, connection: Connection) -> None:
         """Lingering: whatever comes is thrown away until the peer has read our answer and closes."""
-        try:
-            if connection.recv(RECV):
-                return
-        except BlockingIOError:
-            return
-        except OSError:  # reset: it did not want to know
-            pass
-        self.close(connection)
+        if self._received(connection) == b"":
+            self.connections.close(connection)
 
     # Once a second.
 
     def _sweep(self) -> None:
         """End what has had its time."""
-        now, limits = self.clock.now, self.limits
+        now = self.clock.now
         self.next_sweep = now + (HURRY if self.leaving else SWEEP)
-        for connection in list(self.connections.values()):
-            if why := connection.overdue(now, limits):
+        for connection in self.connections.all():
+            if why := connection.overdue(now, self.limits):
                 self._expire(connection, why)
         if self.leaving:
-            self._dismiss(now)
-        elif not self.doors.open:
-            self.doors.set_open(len(self.connections) < limits.connections)
+            self._dismiss(self.leaving)
+        elif not self.connections.doors.open:
+            self.connections.open_doors()
         self.ledger.write()
 
     def _expire(self, connection: Connection, why: str) -> None:
         """Tell the peer if it began something and can still be told (RFC 9110 section 15.5.9)."""
-        began = connection.buffer if connection.state is State.READING else connection.state is State.BODY
-        if began:
+        if connection.state is State.BODY or (connection.state is State.READING and connection.buffer):
             self.talk.refuse(connection, 408, why, connection.head)
-            self._watch(connection)
+            self.connections.watch(connection)
         else:
             self.talk.abort(connection, why)
 
@@ -333,53 +277,35 @@ class Worker:
         for order in self.orders.read():
             if order == "quit":
                 self.done = True
-            else:
+            elif self.leaving is None:
                 self._leave(stopping=order == "stop")
+            else:
+                self.leaving.stopping = self.leaving.stopping or order == "stop"
 
     def _leave(self, *, stopping: bool) -> None:
-        """Take what the kernel had queued for us, accept no more, finish what there is."""
-        self.stopping = self.stopping or stopping
-        if self.leaving:
-            return
-        self.leaving = self.talk.leaving = True
+        """Accept no more, and make every reply from now on the last of its connection."""
+        self.leaving = Leaving(self.clock.now, self.limits.graceful_timeout, stopping)
+        self.talk.leaving = True
         self.replies.forget()
-        self.leave_by = self.clock.now + max(0.0, self.limits.graceful_timeout - MARGIN)
-        self.rested_since = self.clock.now
-        for door in list(self.doors.doors.values()):
-            self._empty(door)
-        self.doors.close()
+        self.connections.leave()
         self.orders.leaving()
         self.next_sweep = self.clock.now
-        self.done = not self.connections
 
-    def _empty(self, door: Door) -> None:
-        before = -1
-        while before != len(self.connections):
-            before = len(self.connections)
-            self._accept(door)
-
-    def _dismiss(self, now: float) -> None:
-        """While leaving, close what rests, as nobody waits for an answer there; go when nothing is left.
-
-        A resting client may be about to send: with siblings to go to it is given a little time, since a request that
-        crosses with our close would be lost.  A last read finds what has arrived already.
-        """
-        patience = 0.0 if self.stopping else RESTED
-        for connection in list(self.connections.values()):
-            if connection.idle and now - max(connection.since, self.rested_since) >= patience:
+    def _dismiss(self, leaving: Leaving) -> None:
+        """Close where nobody waits for an answer; a last read finds what has arrived already.  Go when all are gone."""
+        now = self.clock.now
+        for connection in self.connections.all():
+            if leaving.may_close(connection, now):
                 self.serve(connection)
-                if connection.idle:
-                    self.close(connection)
-            elif self.stopping and connection.silent and now - connection.since >= SILENT:
-                self.close(connection)
-        if now >= self.leave_by:
-            for connection in list(self.connections.values()):
+                if leaving.may_close(connection, now):
+                    self.connections.close(connection)
+            elif leaving.over(now):
                 self.talk.abort(connection, "did not finish in time")
-        self.done = not self.connections
+        self.done = not self.connections.by_descriptor
 
 
 _READY: dict[State, Callable[[Worker, Connection], None]] = {
-    State.READING: Worker._more,
+    State.READING: Worker.serve,
     State.BODY: Worker._more,
     State.WRITING: Worker._room,
     State.LINGERING: Worker._read_off,
