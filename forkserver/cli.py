@@ -8,12 +8,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from forkserver import __version__, commands
-from forkserver.apps import KINDS
-from forkserver.commands import WRONG, Refusal
+from forkserver import __version__
+
+WRONG = 2  # exit code
 
 EXAMPLES = """\
 examples:
@@ -39,40 +39,43 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"forkserver {__version__}")
     subs = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
-    def command(name: str, help: str, act: Callable[..., int]) -> argparse.ArgumentParser:  # noqa: A002 - argparse's
+    def command(name: str, help: str) -> argparse.ArgumentParser:  # noqa: A002 - argparse's
         sub = subs.add_parser(name, help=help, description=help)
-        sub.set_defaults(act=act)
         if name != "serve":
             sub.add_argument("file", nargs="?", metavar="FILE", help="the configuration")
         return sub
 
-    run = command("run", "serve in the foreground, as a service manager wants it", commands.run)
+    run = command("run", "serve in the foreground, as a service manager wants it")
     run.add_argument("--ready-fd", type=int, metavar="FD", help=argparse.SUPPRESS)
-    serve = command("serve", "serve a folder, without a configuration", commands.serve)
+    serve = command("serve", "serve a folder, without a configuration")
     serve.add_argument("folder", metavar="DIR", help="the folder")
     serve.add_argument("--listen", default="127.0.0.1:8080", metavar="ADDRESS", help="where (default: %(default)s)")
     serve.add_argument("--workers", default="auto", metavar="N", help="how many (default: one a CPU)")
-    command("start", "serve in the background; returns when it serves, or cannot", commands.start)
-    command("stop", "finish what is in flight and end", commands.stop)
-    command("restart", "stop, then start", commands.restart)
-    command("reload", "take the configuration anew; refused if anything is wrong with it", commands.reload)
-    status = command("status", "one line a worker", commands.status)
+    command("start", "serve in the background; returns when it serves, or cannot")
+    command("stop", "finish what is in flight and end")
+    command("restart", "stop, then start")
+    command("reload", "take the configuration anew; refused if anything is wrong with it")
+    status = command("status", "one line a worker")
     status.add_argument("--json", action="store_true", help="everything, for programs")
-    check = command("check", "say everything that is wrong with the configuration", commands.check)
+    check = command("check", "say everything that is wrong with the configuration")
     check.add_argument("--show", action="store_true", help="print what holds and where it comes from")
     check.add_argument("--diff", action="store_true", help="print what a reload would change")
     return top
 
 
-def main(argv: Sequence[str] | None = None, kinds: Mapping[str, type[Any]] = KINDS) -> int:
-    """Do what was typed; give the exit code."""
+def main(argv: Sequence[str] | None = None, kinds: Mapping[str, type[Any]] | None = None) -> int:
+    """Do what was typed; give the exit code.  `kinds` are the kinds of application that a mount may have."""
     if not sys.platform.startswith("linux"):
-        print("forkserver needs Linux: it is built on epoll, eventfd and child subreapers.", file=sys.stderr)
+        print("forkserver needs Linux: it is built on epoll and on adopting its orphans (prctl).", file=sys.stderr)
         return WRONG
+    # Only now: on other systems the rest cannot even be imported.
+    from forkserver import commands
+    from forkserver.apps import KINDS
+
     arguments = parser().parse_args(argv)
     try:
-        code: int = arguments.act(arguments, kinds)
-    except Refusal as refusal:
+        code: int = getattr(commands, arguments.command)(arguments, KINDS if kinds is None else kinds)
+    except commands.Refusal as refusal:
         print(f"forkserver: {refusal}" if refusal.named else str(refusal), file=sys.stderr)
         return refusal.code
     except BrokenPipeError:  # whoever read our output has had enough

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from forkserver.config.converters import path, pieces, quoted
@@ -33,6 +33,7 @@ class Address:
     port: int = 0  # tcp: 0 lets the kernel choose
     path: str = ""  # unix: absolute
     name: str = ""  # systemd: as in LISTEN_FDNAMES
+    optional: bool = field(default=False, compare=False)  # left out where the machine has no such address
 
     def __str__(self) -> str:
         return self.text
@@ -51,7 +52,7 @@ def addresses(text: str, folder: str) -> tuple[Address, ...]:
 
 
 def expand(piece: str, folder: str) -> tuple[Address, ...]:
-    """What one word means: `:8080` and `localhost:8080` are an IPv4 and an IPv6 address."""
+    """What one word means: `:8080` and `localhost:8080` are an IPv4 address and, where there is IPv6, one of that."""
     scheme, _, rest = piece.partition(":")
     if scheme == "unix":
         return (unix(rest, folder),)
@@ -63,7 +64,8 @@ def expand(piece: str, folder: str) -> tuple[Address, ...]:
     host, port = found["host"], int(found["port"])
     if port > HIGHEST_PORT:
         raise ValueError(f"{quoted(piece)}: a port is at most {HIGHEST_PORT}")
-    return tuple(tcp(name, port) for name in SEVERAL.get(host, (host,)))
+    first, *others = [tcp(name, port) for name in SEVERAL.get(host, (host,))]
+    return (first, *(replace(other, optional=True) for other in others))
 
 
 def advice(piece: str) -> str:

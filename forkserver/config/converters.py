@@ -201,7 +201,7 @@ def group(text: str, folder: str) -> str:
 
 
 def log_destination(text: str, folder: str) -> str:
-    """`stdout`, `stderr`, `none`, `syslog`, `syslog:FACILITY`, or a file in an existing folder."""
+    """`stdout`, `stderr`, `none`, `syslog`, `syslog:FACILITY`, or a file, whose folder is made where it is missing."""
     scheme, colon, facility = text.partition(":")
     if text in STREAMS or text == "syslog":
         return text
@@ -213,7 +213,6 @@ def log_destination(text: str, folder: str) -> str:
     if near:
         raise ValueError(f"{quoted(text)} is no destination{near} A file of that name is written ./{text}")
     place = path(text, folder)
-    existing_folder(os.path.dirname(place), folder)
     if os.path.isdir(place):
         raise ValueError(f"a folder, not a file: {place}")
     return place

@@ -77,7 +77,7 @@ class Master:
         while not (self.pool.children.stopping and self.pool.empty):
             now = time.monotonic()
             if now >= tick:
-                tick = now + TICK
+                tick = now + self.notifier.pace(TICK)
                 self._tick(now)
             self.pool.keep(now)
             if self._advance(now):

@@ -50,6 +50,10 @@ class Notifier:
         if self.watchdog:
             self.send("WATCHDOG=1")
 
+    def pace(self, seconds: float) -> float:
+        """`seconds`, or less where the watchdog wants to hear more often: twice in its interval."""
+        return min(seconds, self.watchdog / 2) if self.watchdog else seconds
+
     def say(self, status: str) -> None:
         """STATUS=, when it is another than before."""
         status = " ".join(status.split())

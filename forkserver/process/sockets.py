@@ -86,7 +86,7 @@ def open_listeners(
             if address.text in old:
                 result += old[address.text]
                 continue
-            opened = _OPEN[address.kind](address, gifts or {})
+            opened = _open(address, gifts or {})
             fresh += opened
             result += opened
         for listener in result:  # again for the kept ones: listen(2) on a listening socket changes its backlog
@@ -96,6 +96,15 @@ def open_listeners(
             listener.close()
         raise CannotListen(f"{address.text}: {_why(error)}") from error
     return result
+
+
+def _open(address: Address, gifts: dict[str, list[socket.socket]]) -> list[Listener]:
+    try:
+        return _OPEN[address.kind](address, gifts)
+    except OSError as error:
+        if address.optional and error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
+            return []
+        raise
 
 
 def _why(error: OSError) -> str:

@@ -82,3 +82,7 @@ def test_the_path_of_a_unix_socket_fits_the_kernel():
         addresses("unix:/" + "a" * 107, "/")
     with pytest.raises(ValueError, match="at most 107 bytes"):
         addresses("unix:/" + "ä" * 60, "/")
+
+
+def test_only_the_second_half_of_a_short_form_may_be_missing():
+    assert [address.optional for address in addresses(":8080, [::1]:9090", ".")] == [False, True, False]
