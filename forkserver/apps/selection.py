@@ -16,7 +16,7 @@ from forkserver.apps.mediatypes import media_type
 from forkserver.apps.representation import Fields, Representation
 from forkserver.http.response import http_date
 
-SMALL = 64 * 1024  # bytes; a larger file is not read into memory but left to the kernel to send
+SMALL = 128 << 10  # bytes; a larger file is not read into memory but left to the kernel to send
 SETTLED = 2.0  # seconds; the coarsest clock that file systems stamp changes with (FAT) has that grain
 
 NOSNIFF = ("X-Content-Type-Options", "nosniff")

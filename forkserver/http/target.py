@@ -47,8 +47,9 @@ def parse_line(line: bytes) -> RequestLine:
     if match is None:
         raise _trouble(line)
     method, target, minor = match[1].decode("ascii"), match[2], min(int(match[3]), 1)
-    if b"%" in target and grammar.BROKEN_PERCENT.search(target):
-        raise BadRequest(400, "a percent sign in the target is not followed by two hexadecimal digits")
+    # In the path only: what a query means is for applications to say, and people do write ?q=100%.
+    if b"%" in target and grammar.BROKEN_PERCENT.search(target.partition(b"?")[0]):
+        raise BadRequest(400, "a percent sign in the path is not followed by two hexadecimal digits")
     authority, raw_path, query = _split(method, target)
     return RequestLine(
         line.decode("latin-1"),

@@ -117,8 +117,8 @@ class Connection:
     def flush(self, now: float) -> bool:
         """Send what the socket takes of the reply; True once it is out.
 
-        OSError when the peer is gone, or when a file got shorter than what was promised of it: then the reply cannot
-        be ended any more.
+        OSError when the peer is gone, or when a file got shorter than what was promised of it, BrokenOff when the
+        application fails: then the reply cannot be ended any more.
         """
         reply = self.reply
         assert reply is not None
@@ -128,7 +128,7 @@ class Connection:
             while self.moved < stop:
                 if parts:
                     self.moved += self._send_part(reply)
-                elif (piece := next(reply.source, None) if reply.source else None) is not None:
+                elif (piece := reply.more()) is not None:
                     parts.append(piece)
                 else:
                     return True

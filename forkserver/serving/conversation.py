@@ -15,20 +15,21 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from forkserver.config.options import Limits
 from forkserver.http.request import BadRequest, Head, HeadLimits, Parser, Request
-from forkserver.http.response import Response, error_response
+from forkserver.http.response import CONTINUE, Response, error_response
 from forkserver.log.format import Exchange
 from forkserver.serving.clock import Clock
 from forkserver.serving.connection import Connection, State
 from forkserver.serving.ledger import Ledger
 from forkserver.serving.replies import Ready, Replies
-from forkserver.serving.reply import Reply, compose
+from forkserver.serving.reply import BrokenOff, Reply, compose
 from forkserver.serving.routing import Mount, Site
 from forkserver.serving.spool import Spool
 
 if TYPE_CHECKING:
     from forkserver.log import ErrorLog
 
-CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+READ_OFF = 65536  # bytes
+LINE = 1024  # bytes of a request line that could not be read that are logged
 
 
 class Progress(Protocol):
@@ -58,7 +59,8 @@ class Conversations:
         self.site, self.limits, self.clock, self.ledger = site, limits, clock, ledger
         self.progress, self.log, self.server, self.close = progress, log, server, close
         self.replies = Replies()
-        self.parser = Parser(HeadLimits(limits.request_line, limits.field, limits.fields, limits.field_count))
+        self.heads = HeadLimits(limits.request_line, limits.field, limits.fields, limits.field_count)
+        self.parser = Parser(self.heads)
         self.leaving = False  # every reply from now on is the last of its connection
 
     # From bytes to a request.
@@ -104,16 +106,14 @@ class Conversations:
         """Before the body: room for it, and the word that the client may wait for (RFC 9110 section 10.1.1)."""
         limits = self.limits
         try:
-            connection.spool = Spool(head.length, limits.body, limits.body_memory)
+            connection.spool = Spool(head.length, limits.body, limits.body_memory, self.heads)
         except BadRequest as error:
             self.refuse(connection, error.status, error.why, head)
             return
         connection.enter(State.BODY, self.clock.now)
         if head.fields.expects_continue and not connection.buffer:
-            try:
+            with contextlib.suppress(OSError):  # the peer is gone: epoll says so next
                 connection.send(CONTINUE)
-            except OSError:  # the peer is gone: epoll says so next
-                return
 
     def _read_body(self, connection: Connection) -> bool:
         """One step: more of a body.  False when it is not whole yet."""
@@ -171,6 +171,10 @@ class Conversations:
         if head is None:
             connection.began = self.clock.wall
             connection.received = len(connection.buffer)
+        elif connection.spool:
+            connection.received += connection.moved
+            connection.spool.close()
+            connection.spool = None
         self._answer(connection, error_response(status, why), refused=True)
 
     def _answer(self, connection: Connection, response: Response, raw: bytes = b"", *, refused: bool = False) -> None:
@@ -180,12 +184,12 @@ class Conversations:
         keep = head is not None and head.keep_alive and not (refused or unread or self.leaving)
         try:
             reply = compose(head, response, keep=keep, server=self.server)
-        except ValueError as error:
-            self.log.error(f"{head.line.text if head else ''!r}: the application's reply cannot be sent: {error}")
+        except Exception as error:  # the application's trouble: what it gave back is no response
+            self.log.error(f"{_line(connection)!r}: the application's reply cannot be sent: {error}")
             reply = compose(head, error_response(500), keep=keep, server=self.server)
         reply.linger = refused or unread
         if refused:
-            reply.line = connection.buffer[:1024].partition(b"\r\n")[0].decode("latin-1")
+            reply.line = connection.buffer[:LINE].lstrip(b"\r\n").partition(b"\r\n")[0].decode("latin-1")
             connection.buffer = b""
         if raw and response.still and reply.keep:
             self._consider(raw, response, reply)
@@ -199,9 +203,8 @@ class Conversations:
         body = reply.parts[0] if reply.parts else b""
         if len(reply.parts) > 1 or not isinstance(body, bytes) or reply.source:
             return
-        after = reply.after + body
-        if self.replies.worth_keeping(raw, len(after)) and response.still and reply.head:
-            ready = Ready(reply.head, reply.status, reply.fields, reply.before, after, len(body), response.still)
+        if self.replies.worth_keeping(raw, len(body)) and response.still and reply.head:
+            ready = Ready(reply.head, reply.status, reply.fields, reply.before, reply.after, body, response.still)
             self.replies.keep(raw, ready)
 
     # From a reply to the wire, and to the log.
@@ -209,32 +212,26 @@ class Conversations:
     def flush(self, connection: Connection) -> None:
         """Send what the socket takes; once all is out, log it and go on."""
         try:
-            out = connection.flush(self.clock.now)
+            if connection.flush(self.clock.now):
+                self._finish(connection)
         except OSError as error:
             self.abort(connection, str(error))
-            return
-        except Exception:  # the application's iterator: the reply cannot be ended any more
-            self.log.error("a reply broke off", traceback=traceback.format_exc())
+        except BrokenOff:
+            self.log.error(f"{_line(connection)!r}: the reply broke off", traceback=traceback.format_exc())
             self.abort(connection, "the reply broke off")
-            return
-        if out:
-            self._finish(connection)
 
     def _finish(self, connection: Connection) -> None:
         reply = connection.reply
         assert reply is not None
         self.enter_log(connection, reply)
-        connection.reply = None
+        self._release(connection)
         connection.head = connection.mount = None
         connection.answered += 1
         if reply.keep:
             connection.enter(State.READING, self.clock.now)
-        elif reply.linger:
+        elif reply.linger or connection.buffer:
             connection.enter(State.LINGERING, self.clock.now)
-            try:
-                connection.socket.shutdown(socket.SHUT_WR)
-            except OSError:  # reset meanwhile: nobody is there to read our answer
-                self.close(connection)
+            connection.socket.shutdown(socket.SHUT_WR)
         else:
             self.close(connection)
 
@@ -251,7 +248,7 @@ class Conversations:
                 line=head.line.text if head else reply.line,
                 user="",
                 status=reply.status,
-                body_sent=max(0, sent - reply.head_size),
+                body_sent=max(0, sent - reply.head_size - reply.framing),
                 received=connection.received,
                 sent=sent,
                 began=connection.began,
@@ -267,22 +264,33 @@ class Conversations:
         self.log.debug(f"{connection.peer}: {why}")
         if connection.reply:
             self.enter_log(connection, connection.reply, aborted=True)
+            self._release(connection)
         self.close(connection)
+
+    def _release(self, connection: Connection) -> None:
+        """The reply is done with, sent or not."""
+        reply, connection.reply = connection.reply, None
+        try:
+            if reply:
+                reply.close()
+        except Exception:  # the application's trouble: its reply is out, or nobody waits for it
+            self.log.error(f"{_line(connection)!r} failed at its end", traceback=traceback.format_exc())
 
     def turn_away(self, connection: Connection) -> None:
         """A client has too many connections: say so on the newest, without waiting for what it wants."""
         self.log.info(f"{connection.peer}: too many connections")
-        reply = compose(
-            None,
-            error_response(503, "There are too many connections from your address."),
-            keep=False,
-            server=self.server,
-        )
+        response = error_response(503, "There are too many connections from your address.")
+        reply = compose(None, response, keep=False, server=self.server)
         reply.start(self.clock.date)
         connection.reply = reply
         with contextlib.suppress(OSError):  # it may have left by itself
             connection.flush(self.clock.now)
+            connection.recv(READ_OFF)  # unread, its request would turn the close into a reset, and our answer be lost
         connection.close()
+
+
+def _line(connection: Connection) -> str:
+    return connection.head.line.text if connection.head else ""
 
 
 _STEPS: dict[State, Callable[[Conversations, Connection], bool]] = {

@@ -15,8 +15,8 @@ from forkserver.http.request import Head
 from forkserver.serving.reply import Reply
 
 ENTRIES = 4096
-MEMORY = 16 << 20  # bytes of replies
-LARGEST = 32 << 10  # bytes of a reply worth keeping
+MEMORY = 8 << 20  # bytes of replies
+LARGEST = 136 << 10  # bytes of a reply worth keeping: what `static` keeps in memory, and its head
 SEEN = 8192  # heads remembered by their hash alone, until one comes a second time
 PEERS = 256  # log lines kept for one reply within one second
 
@@ -29,8 +29,8 @@ class Ready:
     status: int
     fields: tuple[tuple[str, str], ...]
     before: bytes  # the Date value
-    after: bytes  # it, body included
-    body_size: int
+    after: bytes  # ... and to the end of the head
+    body: bytes  # the application's own, not a copy
     still: Callable[[], bool]
     second: int = -1  # for which `wire` and `lines` hold
     wire: bytes = b""
@@ -39,14 +39,14 @@ class Ready:
     def reply(self, sent: int) -> Reply:
         """The same on its way, for where more must be known than its bytes; `sent` bytes are out already."""
         reply = Reply(self.head, self.status, self.fields, b"", b"", deque(), None, keep=True)
-        reply.head_size = len(self.wire) - self.body_size
+        reply.head_size = len(self.wire) - len(self.body)
         if sent < len(self.wire):
             reply.parts.append(memoryview(self.wire)[sent:])
         return reply
 
 
 def _weight(request: bytes, ready: Ready) -> int:
-    return len(request) + 2 * len(ready.after)  # once as it was made, once on the wire
+    return len(request) + len(ready.body) + 512  # the wire's bytes; heads are of a size
 
 
 class Replies:
@@ -81,7 +81,7 @@ class Replies:
             self.memo.young.pop(request, None)
             self.memo.old.pop(request, None)
             return False
-        ready.wire = ready.before + date + ready.after
+        ready.wire = b"".join((ready.before, date, ready.after, ready.body))
         ready.second = second
         ready.lines = {}
         return True

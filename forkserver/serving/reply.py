@@ -15,6 +15,10 @@ from forkserver.http.response import LAST_CHUNK, Body, FileSlice, Response, chun
 JOINED = 64 << 10  # bytes of a body that leave in one piece with their head
 
 
+class BrokenOff(Exception):  # noqa: N818 - a fact, of which the cause is the fault
+    """The application failed in the middle of its reply, which cannot be ended any more."""
+
+
 @dataclass(slots=True)
 class Reply:
     """One reply on its way, with what the access log will want to know of it."""
@@ -27,6 +31,8 @@ class Reply:
     parts: deque[bytes | memoryview | FileSlice]  # of the body
     source: Iterator[bytes] | None  # of further parts, framed
     keep: bool  # the connection stays open
+    origin: object = None  # where the source takes them from; closed with the reply
+    framing: int = 0  # bytes of chunk framing in the parts so far
     linger: bool = False  # the peer may still be sending: half-close and read off first
     head_size: int = 0  # bytes
     line: str = ""  # the request line as sent, where there is no head
@@ -41,23 +47,32 @@ class Reply:
         else:
             self.parts.appendleft(wire)
 
+    def more(self) -> bytes | None:
+        """The next part of the body from its source, None at the end; BrokenOff when the application fails."""
+        try:
+            return next(self.source, None) if self.source else None
+        except Exception as error:  # the application's trouble, of whatever kind
+            raise BrokenOff from error
+
     def close(self) -> None:
-        """Let go of what will not be sent."""
+        """It is out, or will not be sent: let go of what is left, and tell the application.
+
+        Raises whatever the application's own `close` does.
+        """
         for part in self.parts:
             if isinstance(part, FileSlice):
                 part.file.close()
         self.parts.clear()
-        close = getattr(self.source, "close", None)
-        if close:
-            close()
-        self.source = None
+        origin, self.origin, self.source = self.origin, None, None
+        _close(origin)
 
 
 def compose(head: Head | None, response: Response, *, keep: bool, server: str) -> Reply:
     """The reply to a request of this head.
 
     `keep` is what both sides would like; a body of unknown length to HTTP/1.0 ends with the connection all the same.
-    ValueError when the response cannot be put on the wire; its body is closed then.
+    ValueError when the response cannot be put on the wire, and whatever an application's own objects raise; the
+    body is closed then.
     """
     minor = head.line.minor if head else 1
     wanted = has_body(head.line.method if head else "GET", response.status)
@@ -70,7 +85,7 @@ def compose(head: Head | None, response: Response, *, keep: bool, server: str) -
         before, after = head_parts(
             response.status, response.fields, length=length, chunked=chunked, connection=state, server=server
         )
-    except ValueError:
+    except Exception:
         discard(response.body)
         raise
     reply = Reply(head, response.status, response.fields, before, after, deque(), None, keep)
@@ -79,7 +94,8 @@ def compose(head: Head | None, response: Response, *, keep: bool, server: str) -
     else:
         reply.parts.extend(_parts(response.body))
         if not isinstance(response.body, (bytes, FileSlice, tuple)):
-            reply.source = _chunks(response.body) if chunked else iter(response.body)
+            reply.origin = response.body
+            reply.source = _source(reply, response.body, length, chunked)
     return reply
 
 
@@ -102,7 +118,12 @@ def discard(body: Body) -> None:
     for part in _parts(body):
         if isinstance(part, FileSlice):
             part.file.close()
-    close = getattr(body, "close", None)
+    _close(body)
+
+
+def _close(thing: object) -> None:
+    """As PEP 3333 has it: what has a `close` is closed, to its end or not."""
+    close = getattr(thing, "close", None)
     if close:
         close()
 
@@ -115,9 +136,42 @@ def _parts(body: Body) -> tuple[bytes | FileSlice, ...]:
     return ()
 
 
-def _chunks(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Pieces in chunked coding (RFC 9112 section 7.1); an empty one would end the body, so it is left out."""
+def _source(reply: Reply, pieces: Iterable[bytes], length: int | None, chunked: bool) -> Iterator[bytes]:
+    full = _full(pieces)
+    if length is not None:
+        return _measured(full, length)
+    return _chunks(reply, full) if chunked else full
+
+
+def _full(pieces: Iterable[object]) -> Iterator[bytes]:
+    """Those that hold something: an empty chunk would end the body.  TypeError for what is not bytes."""
     for piece in pieces:
+        if not isinstance(piece, bytes):
+            raise TypeError(f"a piece of a body is bytes, not {type(piece).__name__}")
         if piece:
-            yield chunk(piece)
+            yield piece
+
+
+def _chunks(reply: Reply, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Pieces in chunked coding (RFC 9112 section 7.1)."""
+    for piece in pieces:
+        framed = chunk(piece)
+        reply.framing += len(framed) - len(piece)
+        yield framed
+    reply.framing += len(LAST_CHUNK)
     yield LAST_CHUNK
+
+
+def _measured(pieces: Iterable[bytes], length: int) -> Iterator[bytes]:
+    """Pieces that must be `length` bytes altogether: the next reply on the connection begins after so many.
+
+    Never gives more.  ValueError when they are more or fewer.
+    """
+    left = length
+    for piece in pieces:
+        yield piece[:left]
+        if len(piece) > left:
+            raise ValueError(f"the body is longer than its length of {length} bytes")
+        left -= len(piece)
+    if left:
+        raise ValueError(f"the body is {left} bytes short of its length of {length}")

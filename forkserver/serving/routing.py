@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from forkserver.apps.app import App
 from forkserver.http.request import Head
 
+EVERY = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})  # of an application that takes any
+
 
 @dataclass(frozen=True, slots=True)
 class Mount:
@@ -29,8 +31,8 @@ class Site:
         for mount in sorted(mounts, key=lambda mount: len(mount.prefix), reverse=True):
             self.hosts.setdefault(mount.host, []).append(mount)
         everywhere = self.hosts.setdefault("", [])
-        methods = [mount.app.methods for mount in (m for of_host in self.hosts.values() for m in of_host)]
-        self.methods = sorted({"OPTIONS"}.union(*(names for names in methods if names is not None)))
+        # What OPTIONS * is told (RFC 9110 section 9.3.7).
+        self.methods = sorted({"OPTIONS"}.union(*(app.methods or EVERY for app in self.apps())))
         self._everywhere = everywhere
 
     def find(self, head: Head) -> Mount | None:

@@ -5,27 +5,27 @@ Knows where the bytes are kept and how many there may be; how they were framed i
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from typing import BinaryIO
 
-from forkserver.http.framing import ChunkedBody, LengthBody
-from forkserver.http.request import CHUNKED, BadRequest
+from forkserver.http.framing import ChunkedBody, body_reader
+from forkserver.http.request import DEFAULT_LIMITS, BadRequest, HeadLimits
 
 
 class Spool:
     """Takes a body off the wire piece by piece.  The bytes received so far are counted in `received`."""
 
-    def __init__(self, length: int, limit: int, memory: int) -> None:
+    def __init__(self, length: int, limit: int, memory: int, trailers: HeadLimits = DEFAULT_LIMITS) -> None:
         """For a body of `length` bytes, or CHUNKED; at most `limit` bytes, of which `memory` stay in memory.
 
-        BadRequest 413 when the announced length is too large already.
+        `trailers` bound what may follow a chunked body.  BadRequest 413 when the length is too large already.
         """
-        if length > limit:
-            raise BadRequest(413, f"the body is larger than {limit} bytes")
         self.limit, self.memory = limit, memory
-        self.reader = ChunkedBody() if length == CHUNKED else LengthBody(length)
+        self._check(length)
+        self.reader = body_reader(length, trailers)
         self.received = 0
-        self.pieces: list[bytes] = []
+        self.kept = bytearray()  # one object, however many pieces: a list of single bytes would take forty times more
         self.file: BinaryIO | None = None
 
     @property
@@ -39,20 +39,24 @@ class Spool:
         """
         payload, rest = self.reader.feed(data)
         self.received += len(payload)
-        if self.received > self.limit:
-            raise BadRequest(413, f"the body is larger than {self.limit} bytes")
+        if isinstance(self.reader, ChunkedBody):  # a chunk is refused by its size, before its data is taken
+            self._check(self.reader.announced)
         if self.file:
             self.file.write(payload)
-        elif payload:
-            self.pieces.append(payload)
+        else:
+            self.kept += payload
             if self.received > self.memory:
                 self._to_file()
         return rest
 
+    def _check(self, size: int) -> None:
+        if size > self.limit:
+            raise BadRequest(413, f"the body is larger than {self.limit} bytes")
+
     def _to_file(self) -> None:
         self.file = tempfile.TemporaryFile()  # noqa: SIM115 - `body` or `close` gives it away
-        self.file.write(b"".join(self.pieces))
-        self.pieces = []
+        self.file.write(self.kept)
+        self.kept = bytearray()
 
     def body(self) -> bytes | BinaryIO:
         """The whole body; a file is at its start, and its taker closes it.  OSError when the disk is full."""
@@ -60,10 +64,11 @@ class Spool:
             self.file.seek(0)
             file, self.file = self.file, None
             return file
-        return b"".join(self.pieces)
+        return bytes(self.kept)
 
     def close(self) -> None:
         """Give up a body that nobody took."""
         if self.file:
-            self.file.close()
+            with contextlib.suppress(OSError):  # a full disk is told once more; the descriptor is closed all the same
+                self.file.close()
             self.file = None
