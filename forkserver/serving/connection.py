@@ -6,9 +6,12 @@ The only owner of its descriptor.  Knows the states and the limits; what is said
 from __future__ import annotations
 
 import enum
+import fcntl
 import os
 import select
 import socket
+import struct
+import termios
 from typing import TYPE_CHECKING
 
 from forkserver.config.options import Limits
@@ -70,6 +73,7 @@ class Connection:
         "socket",
         "spool",
         "state",
+        "taken",
     )
 
     def __init__(self, accepted: socket.socket, peer: str, port: int, local: tuple[str, int], now: float) -> None:
@@ -84,6 +88,7 @@ class Connection:
         self.since = now  # when this state began, the first byte of a head came, or the last reply was given
         self.progress = now  # when the last byte moved in this state
         self.moved = 0  # bytes in this state
+        self.taken = 0  # those of them that the peer had acknowledged when we last looked
         self.answered = 0  # requests
         self.buffer = b""  # what came and was not understood yet
         # The request in hand.
@@ -98,7 +103,7 @@ class Connection:
         """Begin a state, and its clock."""
         self.state = state
         self.since = self.progress = now
-        self.moved = 0
+        self.moved = self.taken = 0
 
     @property
     def idle(self) -> bool:
@@ -113,6 +118,11 @@ class Connection:
     def overdue(self, now: float, limits: Limits) -> str:
         """Why this connection has had its time; "" while it has not."""
         return _OVERDUE[self.state](self, now, limits)
+
+    def unsent(self) -> int:
+        """Bytes that the kernel keeps because the peer has not acknowledged them (SIOCOUTQ: tcp(7), unix(7))."""
+        (size,) = struct.unpack("i", fcntl.ioctl(self.descriptor, termios.TIOCOUTQ, bytes(4)))
+        return int(size)
 
     def flush(self, now: float) -> bool:
         """Send what the socket takes of the reply; True once it is out.
@@ -169,9 +179,8 @@ class Connection:
         self.socket.close()
 
 
-def _slow(connection: Connection, now: float, rate: int) -> bool:
-    elapsed = now - connection.since
-    return bool(rate) and elapsed > GRACE and connection.moved < rate * elapsed
+def _slow(moved: int, elapsed: float, rate: int) -> bool:
+    return bool(rate) and elapsed > GRACE and moved < rate * elapsed
 
 
 def _reading(connection: Connection, now: float, limits: Limits) -> str:
@@ -182,15 +191,26 @@ def _reading(connection: Connection, now: float, limits: Limits) -> str:
 
 
 def _body(connection: Connection, now: float, limits: Limits) -> str:
-    if now - connection.since > limits.body_timeout:
+    elapsed = now - connection.since
+    if elapsed > limits.body_timeout:
         return "the body did not arrive in time"
-    return "the body arrives too slowly" if _slow(connection, now, limits.read_rate) else ""
+    return "the body arrives too slowly" if _slow(connection.moved, elapsed, limits.read_rate) else ""
 
 
 def _writing(connection: Connection, now: float, limits: Limits) -> str:
+    """Judged by what the peer took, not by what we sent.
+
+    The kernel has megabytes of room, and tells us of some only when a third of it is free: through that a client on
+    a slow line takes its part without our moving a byte.
+    """
+    unsent = connection.unsent()
+    taken = connection.moved - unsent
+    if taken > connection.taken or not unsent:
+        connection.taken = taken
+        connection.progress = now
     if now - connection.progress > limits.write_timeout:
         return "the client takes nothing"
-    return "the client takes too little" if _slow(connection, now, limits.write_rate) else ""
+    return "the client takes too little" if unsent and _slow(taken, now - connection.since, limits.write_rate) else ""
 
 
 def _lingering(connection: Connection, now: float, limits: Limits) -> str:

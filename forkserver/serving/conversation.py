@@ -191,7 +191,7 @@ class Conversations:
         if refused:
             reply.line = connection.buffer[:LINE].lstrip(b"\r\n").partition(b"\r\n")[0].decode("latin-1")
             connection.buffer = b""
-        if raw and response.still and reply.keep:
+        if raw and response.still and not self.leaving:
             self._consider(raw, response, reply)
         reply.start(self.clock.date)
         connection.reply = reply
@@ -204,7 +204,9 @@ class Conversations:
         if len(reply.parts) > 1 or not isinstance(body, bytes) or reply.source:
             return
         if self.replies.worth_keeping(raw, len(body)) and response.still and reply.head:
-            ready = Ready(reply.head, reply.status, reply.fields, reply.before, reply.after, body, response.still)
+            ready = Ready(
+                reply.head, reply.status, reply.fields, reply.before, reply.after, body, response.still, reply.keep
+            )
             self.replies.keep(raw, ready)
 
     # From a reply to the wire, and to the log.

@@ -32,13 +32,14 @@ class Ready:
     after: bytes  # ... and to the end of the head
     body: bytes  # the application's own, not a copy
     still: Callable[[], bool]
+    keep: bool  # the connection stays open
     second: int = -1  # for which `wire` and `lines` hold
     wire: bytes = b""
     lines: dict[str, str] = field(default_factory=dict)  # of the access log, by peer
 
     def reply(self, sent: int) -> Reply:
         """The same on its way, for where more must be known than its bytes; `sent` bytes are out already."""
-        reply = Reply(self.head, self.status, self.fields, b"", b"", deque(), None, keep=True)
+        reply = Reply(self.head, self.status, self.fields, b"", b"", deque(), None, self.keep)
         reply.head_size = len(self.wire) - len(self.body)
         if sent < len(self.wire):
             reply.parts.append(memoryview(self.wire)[sent:])

@@ -159,8 +159,11 @@ class Worker:
                 ledger.lines.append(line)
                 ledger.requests += 1
                 ledger.sent += sent
-            connection.since = clock.now
-            connection.answered += 1
+            if ready.keep:
+                connection.since = clock.now
+                connection.answered += 1
+            else:
+                self.connections.close(connection)
             return
         if not data:
             self._ended(connection)
