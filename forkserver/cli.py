@@ -69,8 +69,8 @@ def main(argv: Sequence[str] | None = None, kinds: Mapping[str, type[Any]] | Non
         print("forkserver needs Linux: it is built on epoll and on adopting its orphans (prctl).", file=sys.stderr)
         return WRONG
     # Only now: on other systems the rest cannot even be imported.
-    from forkserver import commands
-    from forkserver.apps import KINDS
+    from forkserver import commands  # noqa: PLC0415
+    from forkserver.apps import KINDS  # noqa: PLC0415
 
     arguments = parser().parse_args(argv)
     try:
