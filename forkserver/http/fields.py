@@ -7,7 +7,6 @@ nothing of request lines, limits or what an application makes of the rest.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv6Address
 from typing import NamedTuple
 
@@ -20,8 +19,7 @@ CHUNKED = -1  # as a body's length: it ends with its last chunk
 Item = tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Fields:
+class Fields(NamedTuple):
     """The field block, taken apart; shared by every request of one version that carries the same block."""
 
     items: tuple[Item, ...]  # (lower-case name, value) in the order sent, latin-1

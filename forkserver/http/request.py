@@ -6,7 +6,7 @@ Knows the grammar of a message and nothing of sockets, time, mounts or files.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from forkserver.http import grammar
 from forkserver.http.fields import CHUNKED, FieldReader, Fields
@@ -27,8 +27,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """A whole request head that broke no rule."""
 
     line: RequestLine

@@ -5,7 +5,7 @@ Knows one line; nothing of fields, limits or what a path leads to.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from forkserver.http import grammar
@@ -13,8 +13,7 @@ from forkserver.http.fields import check_authority
 from forkserver.http.grammar import BadRequest
 
 
-@dataclass(frozen=True, slots=True)
-class RequestLine:
+class RequestLine(NamedTuple):
     """`GET /a%20b?c=d HTTP/1.1`, taken apart; shared by every request that begins with the same bytes."""
 
     text: str  # the line as sent, latin-1

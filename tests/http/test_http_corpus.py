@@ -54,7 +54,7 @@ def outcome_byte_by_byte(parser: Parser, data: bytes) -> Head | int | None:
 def facts(head: Head) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for part in (head.line, head.fields, head):  # the head last: its host is the one that counts
-        found |= {name: getattr(part, name) for name in part.__slots__ if name not in ("line", "fields")}
+        found |= {name: getattr(part, name) for name in part._fields if name not in ("line", "fields")}
     return found | {"items": [list(item) for item in head.fields.items]}
 
 
