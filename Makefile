@@ -13,7 +13,6 @@ help:                   ## this list (the default)
 	@sed -n 's/^\([a-z]*\):.*## */  make \1\t/p' Makefile | expand -t 16
 
 run: $(VENV)/installed  ## serve conf/server.ini here, in the foreground
-	@mkdir -p var/log var/run
 	@echo 'Serving http://$(address)/   log: tail -f var/log/access.log   Ctrl-C ends it'
 	@exec $(VENV)/bin/forkserver run $(CONFIG)
 

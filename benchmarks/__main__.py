@@ -97,7 +97,7 @@ def check_up(peers: Sequence[Peer]) -> None:
     """Wait for each peer's first answer and for its line in the log; marks as broken those that owe it."""
     for peer in peers:
         try:
-            client.wait_until_up(peer.port, "/one.txt?up")
+            client.wait_until_up(peer.port, "/one.txt?up", peer.ended)
             if peer.logs:
                 client.expect_log(peer.access_log, "/one.txt")
         except PeerError as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import http.client
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 TIMEOUT = 10.0
 POLL = 0.001
@@ -47,10 +47,15 @@ def fetch(port: int, target: str, fields: Mapping[str, str] | None = None) -> Re
         connection.close()
 
 
-def wait_until_up(port: int, target: str, limit: float = TIMEOUT) -> Reply:
-    """Ask every millisecond until the server answers; raises PeerError after `limit` seconds."""
+def wait_until_up(port: int, target: str, ended: Callable[[], int | None], limit: float = TIMEOUT) -> Reply:
+    """Ask every millisecond until the server answers.
+
+    Raises PeerError after `limit` seconds, and as soon as `ended` gives the exit status of the server's process.
+    """
     end = time.monotonic() + limit
     while time.monotonic() < end:
+        if (status := ended()) is not None:
+            raise PeerError(f"it ended with exit status {status}")
         try:
             return fetch(port, target)
         except (OSError, http.client.HTTPException):

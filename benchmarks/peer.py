@@ -88,6 +88,10 @@ class Peer:
         assert self.process is not None, f"{self.name} is not running"
         return self.process.pid
 
+    def ended(self) -> int | None:
+        """The exit status of the server's first process; None while it runs."""
+        return self.process.poll() if self.process else None
+
     def write(self, name: str, text: str) -> str:
         """Write a file into the peer's folder; returns its path."""
         path = os.path.join(self.folder, name)

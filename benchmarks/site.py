@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import random
+import time
 
 FILES = 2000
+AGE = 3600  # seconds since the last change: a cache may trust a file that has rested
 SIZES = {"one.txt": 1024, "large.bin": 100 * 1024, "huge.bin": 10 * 1024 * 1024}
 
 
@@ -24,6 +26,9 @@ def numbered() -> list[str]:
 def write(folder: str) -> None:
     """Make the site in an existing folder, readable for the user that a server may turn into."""
     os.makedirs(os.path.join(folder, "many"))
+    earlier = time.time() - AGE
     for name in [*SIZES, *numbered()]:
-        with open(os.path.join(folder, name), "wb") as file:
+        path = os.path.join(folder, name)
+        with open(path, "wb") as file:
             file.write(content(name))
+        os.utime(path, (earlier, earlier))
