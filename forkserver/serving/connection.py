@@ -115,6 +115,11 @@ class Connection:
         """New, and nothing was said on it yet."""
         return self.state is State.READING and not self.buffer and self.answered == 0
 
+    @property
+    def line(self) -> str:
+        """The request line; "" where none could be read."""
+        return self.head.line.text if self.head else ""
+
     def overdue(self, now: float, limits: Limits) -> str:
         """Why this connection has had its time; "" while it has not."""
         return _OVERDUE[self.state](self, now, limits)

@@ -135,7 +135,6 @@ class Conversations:
         if body is None:
             return False
         connection.received += connection.moved
-        connection.spool = None
         self._respond(connection, head, connection.mount, body)
         return True
 
@@ -152,13 +151,11 @@ class Conversations:
         self.progress.begin(head.line.text.encode("latin-1"), clock.now, clock.now + self.limits.request_timeout)
         try:
             response = mount.app.respond(request)
-        except Exception:  # the application's trouble, of whatever kind: it ends with this request
+        except (Exception, SystemExit):  # the application's trouble, of whatever kind: it ends with this request
             self.log.error(f"{head.line.text!r} failed", traceback=traceback.format_exc())
             response = error_response(500)
         finally:
             self.progress.end()
-            if not isinstance(body, bytes):
-                body.close()
         self._answer(connection, response, raw)
 
     def refuse(self, connection: Connection, status: int, why: str, head: Head | None = None) -> None:
@@ -173,8 +170,6 @@ class Conversations:
             connection.received = len(connection.buffer)
         elif connection.spool:
             connection.received += connection.moved
-            connection.spool.close()
-            connection.spool = None
         self._answer(connection, error_response(status, why), refused=True)
 
     def _answer(self, connection: Connection, response: Response, raw: bytes = b"", *, refused: bool = False) -> None:
@@ -185,8 +180,9 @@ class Conversations:
         try:
             reply = compose(head, response, keep=keep, server=self.server)
         except Exception as error:  # the application's trouble: what it gave back is no response
-            self.log.error(f"{_line(connection)!r}: the application's reply cannot be sent: {error}")
-            reply = compose(head, error_response(500), keep=keep, server=self.server)
+            self.log.error(f"{connection.line!r}: the application's reply cannot be sent: {error}")
+            response = error_response(500)
+            reply = compose(head, response, keep=keep, server=self.server)
         reply.linger = refused or unread
         if refused:
             reply.line = connection.buffer[:LINE].lstrip(b"\r\n").partition(b"\r\n")[0].decode("latin-1")
@@ -219,7 +215,7 @@ class Conversations:
         except OSError as error:
             self.abort(connection, str(error))
         except BrokenOff:
-            self.log.error(f"{_line(connection)!r}: the reply broke off", traceback=traceback.format_exc())
+            self.log.error(f"{connection.line!r}: the reply broke off", traceback=traceback.format_exc())
             self.abort(connection, "the reply broke off")
 
     def _finish(self, connection: Connection) -> None:
@@ -270,13 +266,16 @@ class Conversations:
         self.close(connection)
 
     def _release(self, connection: Connection) -> None:
-        """The reply is done with, sent or not."""
+        """The reply is done with, sent or not; so is the body of the request, which it may have been made from."""
         reply, connection.reply = connection.reply, None
+        spool, connection.spool = connection.spool, None
         try:
             if reply:
                 reply.close()
-        except Exception:  # the application's trouble: its reply is out, or nobody waits for it
-            self.log.error(f"{_line(connection)!r} failed at its end", traceback=traceback.format_exc())
+        except (Exception, SystemExit):  # the application's trouble: its reply is out, or nobody waits for it
+            self.log.error(f"{connection.line!r} failed at its end", traceback=traceback.format_exc())
+        if spool:
+            spool.close()
 
     def turn_away(self, connection: Connection) -> None:
         """A client has too many connections: say so on the newest, without waiting for what it wants."""
@@ -289,10 +288,6 @@ class Conversations:
             connection.flush(self.clock.now)
             connection.recv(READ_OFF)  # unread, its request would turn the close into a reset, and our answer be lost
         connection.close()
-
-
-def _line(connection: Connection) -> str:
-    return connection.head.line.text if connection.head else ""
 
 
 _STEPS: dict[State, Callable[[Conversations, Connection], bool]] = {

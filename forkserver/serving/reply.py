@@ -51,7 +51,7 @@ class Reply:
         """The next part of the body from its source, None at the end; BrokenOff when the application fails."""
         try:
             return next(self.source, None) if self.source else None
-        except Exception as error:  # the application's trouble, of whatever kind
+        except (Exception, SystemExit) as error:  # the application's trouble, of whatever kind
             raise BrokenOff from error
 
     def close(self) -> None:
@@ -137,7 +137,7 @@ def _parts(body: Body) -> tuple[bytes | FileSlice, ...]:
 
 
 def _source(reply: Reply, pieces: Iterable[bytes], length: int | None, chunked: bool) -> Iterator[bytes]:
-    full = _full(pieces)
+    full = _full(iter(pieces))  # asked for now, while the answer can still be another
     if length is not None:
         return _measured(full, length)
     return _chunks(reply, full) if chunked else full

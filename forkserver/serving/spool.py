@@ -54,20 +54,19 @@ class Spool:
             raise BadRequest(413, f"the body is larger than {self.limit} bytes")
 
     def _to_file(self) -> None:
-        self.file = tempfile.TemporaryFile()  # noqa: SIM115 - `body` or `close` gives it away
+        self.file = tempfile.TemporaryFile()  # noqa: SIM115 - `close` closes it
         self.file.write(self.kept)
         self.kept = bytearray()
 
     def body(self) -> bytes | BinaryIO:
-        """The whole body; a file is at its start, and its taker closes it.  OSError when the disk is full."""
+        """The whole body; a file is at its start and stays ours to close.  OSError when the disk is full."""
         if self.file:
             self.file.seek(0)
-            file, self.file = self.file, None
-            return file
+            return self.file
         return bytes(self.kept)
 
     def close(self) -> None:
-        """Give up a body that nobody took."""
+        """Nobody reads the body any more."""
         if self.file:
             with contextlib.suppress(OSError):  # a full disk is told once more; the descriptor is closed all the same
                 self.file.close()

@@ -1,0 +1,130 @@
+"""Stand-ins for what surrounds a conversation: an application, a request's head, a log, and a socket pair."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from forkserver.config.options import Limits
+from forkserver.http.request import Head, Parser, Request
+from forkserver.http.response import Response
+from forkserver.log import LineWriter
+from forkserver.log.format import compile_format
+from forkserver.serving.clock import Clock
+from forkserver.serving.connection import Connection, State
+from forkserver.serving.conversation import Conversations
+from forkserver.serving.ledger import Ledger
+from forkserver.serving.routing import Mount, Site
+
+
+def head_of(method: str = "GET", target: str = "/", *, version: str = "1.1", host: str = "test") -> Head:
+    head = Parser().parse(f"{method} {target} HTTP/{version}\r\nHost: {host}\r\n\r\n".encode())
+    assert head
+    return head
+
+
+class FakeApp:
+    """Answers with what a function gives, whatever that is."""
+
+    methods = None
+
+    def __init__(self, respond: Callable[[Request], Any]) -> None:
+        self.respond: Any = respond
+
+    def load(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class FakeLog:
+    """Keeps what it is told: (level, text with traceback)."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str]] = []
+
+    def __getattr__(self, level: str) -> Callable[..., None]:
+        return lambda text, traceback="": self.told.append((level, text + traceback))
+
+    def errors(self) -> str:
+        return "\n".join(text for level, text in self.told if level == "error")
+
+
+class FakeProgress:
+    def __init__(self) -> None:
+        self.line = b""
+
+    def begin(self, line: bytes, now: float, deadline: float) -> None:
+        self.line = line
+
+    def end(self) -> None:
+        self.line = b""
+
+
+def fake_connection(now: float = 0.0) -> tuple[Connection, socket.socket]:
+    """A connection and its client's end."""
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    theirs.settimeout(10)
+    return Connection(ours, "192.0.2.1", 1234, ("192.0.2.2", 80), now), theirs
+
+
+class Stage:
+    """One application, one connection, and the conversation between them, driven by hand."""
+
+    def __init__(
+        self, respond: Callable[[Request], Any], limits: Limits | None = None, log_format: str = "%s %B"
+    ) -> None:
+        self.log, self.progress = FakeLog(), FakeProgress()
+        self.connection, self.client = fake_connection()
+        self.ledger = Ledger(LineWriter(-1), compile_format(log_format))
+        self.talk = Conversations(
+            site=Site([Mount("", "", FakeApp(respond))]),
+            limits=limits or Limits(),
+            clock=Clock(),
+            ledger=self.ledger,
+            progress=self.progress,
+            log=self.log,  # type: ignore[arg-type]  # as much of a log as is asked for
+            server="",
+            close=Connection.close,
+        )
+
+    def __enter__(self) -> Stage:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.connection.close()
+        self.client.close()
+
+    def hear(self, data: bytes) -> None:
+        """Bytes arrive."""
+        self.connection.buffer += data
+        self.talk.advance(self.connection)
+
+    def ask(self, data: bytes = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n") -> bytes:
+        """Bytes arrive; what the client gets for them until the socket is full."""
+        self.hear(data)
+        return self.sent()
+
+    def sent(self) -> bytes:
+        self.client.setblocking(False)
+        pieces = []
+        with suppress(BlockingIOError):
+            while piece := self.client.recv(1 << 20):
+                pieces.append(piece)
+        return b"".join(pieces)
+
+    @property
+    def state(self) -> State:
+        return self.connection.state
+
+    @property
+    def lines(self) -> list[str]:
+        return [line.rstrip("\n") for line in self.ledger.lines]
+
+
+def text(body: Any = b"fine", status: int = 200, **more: Any) -> Callable[[Request], Response]:
+    return lambda request: Response(status, (), body, **more)
