@@ -71,7 +71,7 @@ def control_path(path: str, kinds: Kinds) -> str:
 
 
 def client(path: str, kinds: Kinds, timeout: float | None = None) -> ControlClient:
-    """A line to the running master."""
+    """A line to the running master; to be closed."""
     place = control_path(path, kinds)
     try:
         return ControlClient(place, timeout)
@@ -81,11 +81,18 @@ def client(path: str, kinds: Kinds, timeout: float | None = None) -> ControlClie
         raise Refusal(FAILED, f"{place}: {error.strerror}") from None
 
 
-def ask(line: ControlClient, command: str) -> dict[str, Any]:
-    try:
-        return line.ask({"command": command})
-    except (OSError, ValueError) as error:
-        raise Refusal(FAILED, f"no answer: {error}") from None
+def ask(path: str, kinds: Kinds, command: str, timeout: float | None = None) -> dict[str, Any]:
+    """What the running master answers to a command."""
+    with client(path, kinds, timeout) as line:
+        try:
+            return line.ask({"command": command})
+        except (OSError, ValueError) as error:
+            raise Refusal(FAILED, f"no answer: {error}") from None
+
+
+def say(text: str) -> None:
+    """Print at once, so that a reader who has had enough is noticed here and not while the interpreter ends."""
+    print(text, flush=True)
 
 
 # Beginning.
@@ -136,16 +143,28 @@ def start(arguments: Arguments, kinds: Kinds) -> int:
 
 def stop(arguments: Arguments, kinds: Kinds) -> int:
     path = find_file(arguments)
-    line = client(path, kinds)
-    pid = line.master
-    end = os.pidfd_open(pid)  # means this very process, whoever has its number later
-    signal.pidfd_send_signal(end, signal.SIGTERM)
-    waiter = select.poll()
-    waiter.register(end, select.POLLIN)
+    with client(path, kinds) as line:
+        pid = line.master
     patience = _graceful(path, kinds) + PATIENCE
-    if not waiter.poll(patience * 1000):
+    try:
+        ended = _end(pid, patience)
+    except ProcessLookupError:  # by itself, in this very moment
+        return DONE
+    if not ended:
         raise Refusal(FAILED, f"process {pid} did not end within {patience:g} s")
     return DONE
+
+
+def _end(pid: int, patience: float) -> bool:
+    """Have a process end, and wait for that; ProcessLookupError when it has ended already."""
+    process = os.pidfd_open(pid)  # means this very process, whoever has its number later
+    try:
+        signal.pidfd_send_signal(process, signal.SIGTERM)
+        waiter = select.poll()
+        waiter.register(process, select.POLLIN)
+        return bool(waiter.poll(patience * 1000))
+    finally:
+        os.close(process)
 
 
 def _graceful(path: str, kinds: Kinds) -> float:
@@ -170,28 +189,28 @@ def restart(arguments: Arguments, kinds: Kinds) -> int:
 
 
 def reload(arguments: Arguments, kinds: Kinds) -> int:
-    answer = ask(client(find_file(arguments), kinds), "reload")
+    answer = ask(find_file(arguments), kinds, "reload")
     if answer["ok"]:
         return DONE
     raise Refusal(FAILED, f"reload refused: {answer['why']}")
 
 
 def status(arguments: Arguments, kinds: Kinds) -> int:
-    answer = ask(client(find_file(arguments), kinds, timeout=10), "status")
+    answer = ask(find_file(arguments), kinds, "status", timeout=10)
     if arguments.json:
-        print(json.dumps(answer, indent=2))
+        say(json.dumps(answer, indent=2))
         return DONE
-    print(
+    say(
         f"master {answer['pid']}, generation {answer['generation']}, up {answer['uptime']:.0f} s, at "
         f"{', '.join(answer['listening'])}: {answer['requests']} requests, {answer['requests_per_second']:g}/s"
     )
     for worker in answer["workers"]:
-        print(
+        say(
             f"worker {worker['worker']:3} {worker['pid']:8} gen {worker['generation']:<4} {worker['state']:9}"
             f"{worker['connections']:6} connections {worker['requests']:10} requests  {worker['request']}".rstrip()
         )
     if answer["last_refusal"]:
-        print(f"the last reload was refused: {answer['last_refusal']}")
+        say(f"the last reload was refused: {answer['last_refusal']}")
     return DONE
 
 
@@ -199,12 +218,21 @@ def check(arguments: Arguments, kinds: Kinds) -> int:
     path = find_file(arguments)
     config = load(path, kinds)
     if arguments.show:
-        print(describe.show(config), end="")
+        say(describe.show(config).rstrip("\n"))
     if arguments.diff:
-        answer = ask(client(path, kinds, timeout=10), "config")
-        running = configuration.parse(answer["text"], path, kinds)
-        for line in describe.diff(running, config):
-            print(line)
+        for line in describe.diff(_running(path, kinds), config):
+            say(line)
     if not (arguments.show or arguments.diff):
-        print(f"{path}: good")
+        say(f"{path}: good")
     return DONE
+
+
+def _running(path: str, kinds: Kinds) -> Config:
+    """The configuration that the master serves by."""
+    answer = ask(path, kinds, "config", timeout=10)
+    if not answer["ok"]:
+        raise Refusal(FAILED, answer["why"])
+    try:
+        return configuration.parse(answer["text"], path, kinds)
+    except ConfigError as error:  # a folder of it has gone meanwhile, say
+        raise Refusal(FAILED, f"what runs could not be started like that any more:\n{error}") from None

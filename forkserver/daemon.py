@@ -9,6 +9,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from daemon import DaemonContext
 
@@ -24,16 +25,50 @@ from forkserver.process.sockets import inherited
 READY = "ready\n"  # the word of a daemon that serves; any other is the reason why it does not
 
 
+class Teller:
+    """The end of a pipe on which whoever began a daemon waits for one word, how it went."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+
+    def tell(self, why: str) -> None:
+        """`why` it does not serve, "" when it does.  That nobody waits any more is no trouble."""
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self.descriptor, (why or READY).encode("utf-8", "replace"))
+        self.close()
+
+    def close(self) -> None:
+        """Without a word: in a child, or once it is told."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+        self.descriptor = -1
+
+
 def in_foreground(program: Server, config: Config) -> int:
     """Serve until told to end; give the exit code.  A pid file is written where the configuration names one."""
     pid_file = PidFile(config.server.pid) if config.server.pid else None
-    with pid_file or contextlib.nullcontext():
-        return _serve(program, config, pid_file, lambda why: None)
+
+    def complain(why: str) -> None:
+        if why:
+            print(f"forkserver: cannot start: {why}", file=sys.stderr)
+
+    def announce(why: str) -> None:
+        if config.log.error != "stderr":  # else the log has said it
+            complain(why)
+
+    def let_go() -> None:
+        if pid_file:
+            pid_file.let_go()
+
+    return _serve(
+        program, config, pid_file or contextlib.nullcontext(), complain=complain, announce=announce, let_go=let_go
+    )
 
 
 def in_background(program: Server, config: Config, ready: int) -> int:
     """Detach from terminal, session and folder, then serve; `ready` is the descriptor that is told how it went."""
     os.set_inheritable(ready, False)
+    teller = Teller(ready)
     pid_file = PidFile(config.server.pid or default_places(config.path)[1])
     context = DaemonContext(
         pidfile=pid_file,
@@ -44,29 +79,41 @@ def in_background(program: Server, config: Config, ready: int) -> int:
         signal_map={},
     )
 
-    def announce(why: str) -> None:
-        os.write(ready, (why or READY).encode("utf-8", "replace"))
-        os.close(ready)
+    def let_go() -> None:
+        pid_file.let_go()
+        teller.close()
 
-    try:
-        with context:
-            return _serve(program, config, pid_file, announce)
-    except PidFileLocked as error:
-        announce(str(error))
-        return 1
+    return _serve(program, config, context, complain=teller.tell, announce=teller.tell, let_go=let_go)
 
 
-def _serve(program: Server, config: Config, pid_file: PidFile | None, announce: Callable[[str], None]) -> int:
-    notifier = Notifier(os.environ)
-    gifts = inherited(os.environ)
-    try:
-        logs = Logs.open(config)
-        log = ErrorLog(config.log.error, logs.error.descriptor, config.log.level)
-        control = config.server.control or default_places(config.path)[0]
-        master = Master(program, log, notifier, control_path=control, pid_file=pid_file, gifts=gifts, announce=announce)
-    except OSError as error:
-        why = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        print(f"forkserver: cannot start: {why}", file=sys.stderr)
-        announce(why)
-        return 1
-    return master.run(config, logs)
+def _serve(
+    program: Server,
+    config: Config,
+    context: contextlib.AbstractContextManager[Any],
+    *,
+    complain: Callable[[str], None],
+    announce: Callable[[str], None],
+    let_go: Callable[[], None],
+) -> int:
+    """Run a master within `context`.
+
+    `complain` is told what is missing before there is a master; `announce` and `let_go` are for the master.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(context)
+            notifier, gifts = Notifier(os.environ), inherited(os.environ)
+            logs = Logs.open(config)
+            log = ErrorLog(config.log.error, logs.error.descriptor, config.log.level)
+            control = config.server.control or default_places(config.path)[0]
+            master = Master(program, log, notifier, control_path=control, gifts=gifts, announce=announce, let_go=let_go)
+        except (PidFileLocked, OSError) as error:
+            complain(_reason(error))
+            return 1
+        return master.run(config, logs)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)

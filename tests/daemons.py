@@ -5,8 +5,8 @@ Nothing here sleeps: a test waits for a line of the server's log, for bytes on a
 
 from __future__ import annotations
 
+import contextlib
 import http.client
-import json
 import os
 import queue
 import re
@@ -17,9 +17,12 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
+
+from forkserver.process.control import ControlClient
 
 PATIENCE = 20.0  # seconds that anything may take on a busy machine before it counts as never
 ROOT = Path(__file__).parent.parent
@@ -54,6 +57,12 @@ class Lines:
             self.seen.append(line)
             if found := re.search(pattern, line):
                 return found
+
+    def wait_for_count(self, pattern: str, count: int) -> list[re.Match[str]]:
+        """All matches there are, once there are so many; those in lines that earlier waits went past count, too."""
+        while len(found := [match for line in self.seen if (match := re.search(pattern, line))]) < count:
+            self.wait_for(pattern)
+        return found
 
     def rest(self) -> str:
         """Everything up to the end of the stream, and what was seen before."""
@@ -102,11 +111,14 @@ class Daemon:
         fresh.write_text(config.replace("[server]", f"[server]\ncontrol = {self.folder}/control.sock", 1))
         fresh.replace(self.file)
 
-    def begin(self) -> None:
-        """Start the process; does not wait for anything."""
+    def begin(self, *words: str, before: Sequence[str] = (), pass_fds: Sequence[int] = ()) -> None:
+        """Start the process; does not wait for anything.
+
+        `words` are the command, `run` with our file when there are none; `before` is what executes it, such as `env`.
+        """
         self.write(self.config)
         self.process = subprocess.Popen(
-            [*LAUNCH, "run", str(self.file)],
+            [*before, *LAUNCH, *(words or ("run", str(self.file)))],
             cwd=ROOT,
             env={**os.environ, **self.environ},
             stdin=subprocess.DEVNULL,
@@ -115,14 +127,15 @@ class Daemon:
             text=True,
             errors="replace",
             start_new_session=True,
+            pass_fds=pass_fds,
         )
         assert self.process.stdout
         assert self.process.stderr
         self.errors, self.output = Lines(self.process.stderr), Lines(self.process.stdout)
 
-    def start(self) -> Daemon:
+    def start(self, *words: str, before: Sequence[str] = (), pass_fds: Sequence[int] = ()) -> Daemon:
         """Start, and wait until it serves; the error log must be stderr, as by default."""
-        self.begin()
+        self.begin(*words, before=before, pass_fds=pass_fds)
         where = self.errors.wait_for(r"generation \d+ serves at (\S+?),? ")[1]
         self.port = int(where.rpartition(":")[2]) if not where.startswith("unix:") else 0
         return self
@@ -162,15 +175,32 @@ class Daemon:
             check=False,
         )
 
+    def settled(self, workers: int) -> list[int]:
+        """Wait until so many workers have come up since the start; the pids of all that ever did."""
+        return [int(found[1]) for found in self.errors.wait_for_count(r"worker \d+ \(pid (\d+)\) is ready", workers)]
+
+    def ask(self, command: str) -> dict[str, Any]:
+        """What the master answers at its control socket; quicker than a command line."""
+        with ControlClient(f"{self.folder}/control.sock", PATIENCE) as line:
+            return line.ask({"command": command})
+
     def status(self) -> dict[str, Any]:
-        told = self.command("status", "--json")
-        assert told.returncode == 0, told.stderr
-        answer: dict[str, Any] = json.loads(told.stdout)
-        return answer
+        return self.ask("status")
+
+    def reload(self) -> dict[str, Any]:
+        """As `forkserver reload`, without the process."""
+        return self.ask("reload")
 
     def workers(self) -> list[int]:
         """The pids of the workers that are ready."""
         return [worker["pid"] for worker in self.status()["workers"] if worker["state"] == "ready"]
+
+    def holdings(self) -> list[str]:
+        """What the master holds open, without the numbers that differ from one time to the next, to be compared."""
+        with ControlClient(f"{self.folder}/control.sock", PATIENCE) as line:
+            for _ in range(2):  # by the second answer it has noticed that earlier clients have left
+                assert line.ask({"command": "status"})["ok"]
+            return sorted(re.sub(r"[0-9]+", "N", leads_to) for leads_to in descriptors(self.process.pid).values())
 
     def send(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
@@ -184,14 +214,21 @@ class Daemon:
         if self.process.poll() is None:
             self.send(number)
         try:
-            return self.wait()
+            code = self.wait()
+            assert self.left() == [], "processes outlive their master"
+            return code
         finally:
             self.sweep()
+
+    def left(self) -> list[int]:
+        """The processes that outlive the master: there must be none."""
+        return session(self.process.pid)
 
     def sweep(self) -> None:
         """Kill what is left of our session: after a test has failed, or killed a master on purpose."""
         for pid in session(self.process.pid):
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         if self.process.poll() is None:
             self.process.wait(PATIENCE)
 
@@ -207,6 +244,25 @@ def session(leader: int) -> list[int]:
                 continue
             if int(after[3]) == leader and after[0] != "Z":
                 found.append(int(name))
+    return found
+
+
+def state_of(pid: int) -> tuple[str, int, int] | None:
+    """State letter, parent and CPU time in clock ticks of a process (proc(5)); None when there is none."""
+    try:
+        after = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return after[0], int(after[1]), int(after[11]) + int(after[12])
+
+
+def children_of(parent: int) -> dict[int, str]:
+    """The children of a process by pid, with their state letters; Z is a zombie."""
+    found = {}
+    for name in os.listdir("/proc"):
+        state = state_of(int(name)) if name.isdigit() else None
+        if state and state[1] == parent:
+            found[int(name)] = state[0]
     return found
 
 
@@ -241,3 +297,11 @@ def descriptors(pid: int) -> dict[str, str]:
         except FileNotFoundError:
             continue
     return found
+
+
+def has_ipv6() -> bool:
+    """Whether this machine has the address ::1."""
+    try:
+        return f"{1:032x} " in Path("/proc/net/if_inet6").read_text()
+    except FileNotFoundError:
+        return False

@@ -9,6 +9,8 @@ import hashlib
 import json
 import os
 import signal
+import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -64,7 +66,11 @@ class Echo:
 
 @dataclass(frozen=True)
 class BadOptions:
-    bad: str = option(None, text, "`yes`, or what goes wrong while loading: `refuse`, `raise`, `die`.")
+    bad: str = option(
+        None,
+        text,
+        "`yes`, or what goes wrong while loading: `refuse`, `raise`, `die`, `wait PATH` for the end of a fifo.",
+    )
 
 
 def _raise(request: Request) -> Response:
@@ -87,6 +93,18 @@ def _exit(request: Request) -> Response:
 def _hang(request: Request) -> Response:
     while True:
         time.sleep(3600)  # what is tested is that somebody ends this
+
+
+def _garble(request: Request) -> Response:
+    """Speak nonsense on the line to the master."""
+    for descriptor in range(3, 100):
+        try:
+            with socket.socket(fileno=os.dup(descriptor)) as sock:
+                if sock.type == socket.SOCK_SEQPACKET:
+                    sock.send(b"GET / HTTP/1.1")
+        except OSError:  # no socket, or nothing at all
+            continue
+    return Response(200, (), b"said")
 
 
 def _stream(request: Request) -> Response:
@@ -112,6 +130,7 @@ DEEDS: dict[str, Callable[[Request], Response]] = {
     "/kill": _kill,
     "/exit": _exit,
     "/hang": _hang,
+    "/garble": _garble,
     "/stream": _stream,
     "/break": _break_off,
 }
@@ -131,6 +150,10 @@ class Bad:
             raise RuntimeError("asked to raise while loading")
         if self.options.bad == "die":
             os.kill(os.getpid(), signal.SIGKILL)
+        if self.options.bad.startswith("wait "):
+            print("loading", file=sys.stderr, flush=True)
+            with open(self.options.bad.removeprefix("wait ")) as fifo:
+                fifo.read()
 
     def respond(self, request: Request) -> Response:
         deed = DEEDS.get(request.path)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 YOUNG = 5.0  # seconds; who dies before that without having served anything died young
 LONGEST_PAUSE = 30.0  # seconds between attempts, however often a worker dies young
+DOUBLINGS = 5  # of the pause of one second, after which it is longer than that
 START_LIMIT = 30.0  # seconds from the fork until a worker must be ready
 
 
@@ -91,10 +92,10 @@ class Children:
             return actions + self._drain(list(self.by_seat.values()), now)
         return actions + self._spawn(now, able) + self._drain(self._surplus(), now)
 
-    def next_deadline(self) -> float:
+    def next_deadline(self, now: float) -> float:
         """When `plan` has something to say even if nothing happens; infinity when never."""
         limits = [child.limit for child in self.by_seat.values() if child.limit and not child.killed]
-        if self.not_before and self._missing():
+        if now < self.not_before and not self.stopping and self._missing():
             limits.append(self.not_before)
         return min(limits, default=float("inf"))
 
@@ -144,15 +145,15 @@ class Children:
             if c.generation not in (self.generation, self.candidate) and c.life in (Life.STARTING, Life.READY)
         ]
         others.sort(key=lambda c: c.since)
-        keep = max(0, self.want - ready)
-        return others[: len(others) - keep] + sorted(current, key=lambda c: c.since)[max(0, self.want) :]
+        too_many = max(0, len(others) + ready - self.want)
+        return others[:too_many] + sorted(current, key=lambda c: c.since)[self.want :]
 
     def _drain(self, children: list[Child], now: float) -> list[Action]:
         actions: list[Action] = []
         for child in children:
             if child.life in (Life.STARTING, Life.READY):
                 child.life = Life.DRAINING
-                child.limit = now + self.graceful
+                self._limit(child, now + self.graceful)
                 actions.append(Drain(child.seat))
         return actions
 
@@ -171,27 +172,40 @@ class Children:
         """It accepts no more: because it was told to, or of its own accord."""
         child = self.by_seat[seat]
         if child.life is not Life.DRAINING:
-            child.limit = now + self.graceful
+            child.limit = 0.0  # that of its start counts no more
+            self._limit(child, now + self.graceful)
         child.life = Life.LEAVING
 
     def died(self, seat: int, now: float, served: bool) -> float:
         """Take it off the books; give the pause in seconds before the next fork, 0 when there is none."""
         child = self.by_seat.pop(seat)
-        if child.life in (Life.DRAINING, Life.LEAVING) or child.generation == self.candidate:
+        if child.life in (Life.DRAINING, Life.LEAVING) or child.generation != self.generation:
             return 0.0
         if served or now - child.since >= YOUNG:
-            self.young_deaths = 0
-            self.not_before = 0.0
+            self._forgive()
             return 0.0
-        self.young_deaths += 1
-        pause = min(LONGEST_PAUSE, 2.0 ** (self.young_deaths - 1))
+        if now >= self.not_before + LONGEST_PAUSE:
+            self._forgive()  # the last one is so long ago that it has another reason
+        if child.since >= self.not_before:  # those forked together and dying together count once
+            self.young_deaths += 1
+        pause = min(LONGEST_PAUSE, 2.0 ** min(self.young_deaths - 1, DOUBLINGS))
         self.not_before = now + pause
         return pause
 
+    def _forgive(self) -> None:
+        self.young_deaths = 0
+        self.not_before = 0.0
+
     def hurry(self, limit: float) -> None:
-        """Whoever is still here at `limit` is killed."""
+        """Everybody was told to leave at once: there is nothing to drain, and whoever is here at `limit` is killed."""
         for child in self.by_seat.values():
-            child.limit = min(child.limit or limit, limit)
+            if child.life is not Life.LEAVING:
+                child.life = Life.DRAINING
+            self._limit(child, limit)
+
+    def _limit(self, child: Child, limit: float) -> None:
+        """A limit may come nearer, never move away."""
+        child.limit = min(child.limit or limit, limit)
 
     def seat_of(self, pid: int) -> int | None:
         return next((c.seat for c in self.by_seat.values() if c.pid == pid), None)
@@ -207,8 +221,7 @@ class Children:
         assert self.candidate is not None
         self.generation, self.candidate = self.candidate, None
         self.want, self.graceful = want, graceful
-        self.young_deaths = 0
-        self.not_before = 0.0
+        self._forgive()
 
     def dismiss(self, now: float) -> list[Action]:
         """The candidate was refused: its worker, if there is one, leaves."""

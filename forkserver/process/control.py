@@ -12,14 +12,26 @@ import selectors
 import socket
 import struct
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import TracebackType
 from typing import Any
 
-from forkserver.process.sockets import open_unix
+from forkserver.process.sockets import open_unix, remove
 
 LINE = 65536  # bytes of one command at most
+ANSWERS = 16 << 20  # bytes of answers that wait for one client at most
 CLIENTS = 32  # at one time
+BACKLOG = 64
 
 Reply = Callable[[dict[str, Any]], None]
+
+
+@dataclass
+class Buffers:
+    """What came from a client and is no whole line yet, and what waits for it to read."""
+
+    received: bytearray = field(default_factory=bytearray)
+    waiting: bytearray = field(default_factory=bytearray)
 
 
 class NotRunning(Exception):  # noqa: N818 - reads as the sentence it prints
@@ -36,26 +48,43 @@ class ControlServer:
         self.path = path
         self.selector = selector
         self.handle = handle
-        self.listener = open_unix(path, 0o600)
+        try:
+            self.listener = open_unix(path, 0o600, BACKLOG)
+        except OSError as error:
+            raise OSError(error.errno, f"control socket {error.strerror or error}", path) from error
         self.inode = os.stat(path).st_ino
-        self.listener.listen(8)
-        self.clients: dict[socket.socket, bytearray] = {}
+        self.clients: dict[socket.socket, Buffers] = {}
         selector.register(self.listener, selectors.EVENT_READ, self._accept)
 
     def _accept(self) -> None:
+        """One client more; with too many of them, or no descriptor left, whoever knocks waits in the kernel."""
         try:
             client, _ = self.listener.accept()
-        except BlockingIOError:
+        except (BlockingIOError, ConnectionAbortedError):
             return
-        if len(self.clients) >= CLIENTS:
-            client.close()
+        except OSError:
+            self._listen(wanted=False)
             return
         client.setblocking(False)
-        self.clients[client] = bytearray()
-        self.selector.register(client, selectors.EVENT_READ, lambda: self._read(client))
+        self.clients[client] = Buffers()
+        self.selector.register(client, selectors.EVENT_READ, lambda: self._serve(client))
+        self.listen_again()
+
+    def listen_again(self) -> None:
+        """To be called now and then: there may be room again."""
+        self._listen(wanted=len(self.clients) < CLIENTS)
+
+    def _listen(self, *, wanted: bool) -> None:
+        self.selector.modify(self.listener, selectors.EVENT_READ if wanted else 0, self._accept)
+
+    def _serve(self, client: socket.socket) -> None:
+        """The client has said something, or takes more of our answers."""
+        self._flush(client)
+        if client in self.clients:
+            self._read(client)
 
     def _read(self, client: socket.socket) -> None:
-        buffer = self.clients[client]
+        buffer = self.clients[client].received
         try:
             data = client.recv(4096)
         except BlockingIOError:
@@ -63,12 +92,12 @@ class ControlServer:
         except ConnectionError:
             data = b""
         buffer += data
-        if not data or len(buffer) > LINE:
+        *lines, rest = buffer.split(b"\n")
+        buffer[:] = rest
+        for line in lines:
+            self._obey(client, bytes(line))
+        if not data or len(rest) > LINE:
             self._drop(client)
-        elif buffer.endswith(b"\n"):
-            line = bytes(buffer)
-            buffer.clear()
-            self._obey(client, line)
 
     def _obey(self, client: socket.socket, line: bytes) -> None:
         def reply(answer: dict[str, Any]) -> None:
@@ -76,7 +105,7 @@ class ControlServer:
 
         try:
             command = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             reply({"ok": False, "why": f"not a JSON object: {error}"})
             return
         if not isinstance(command, dict):
@@ -85,21 +114,35 @@ class ControlServer:
         self.handle(command, reply)
 
     def _send(self, client: socket.socket, answer: dict[str, Any]) -> None:
-        """One line; a client that has gone, or that does not read, is dropped: the master waits for nobody."""
-        if client not in self.clients:
-            return
-        line = json.dumps(answer).encode() + b"\n"
+        """One line; what the client does not take at once waits for it, the master waits for nobody."""
+        if client in self.clients:
+            self.clients[client].waiting += json.dumps(answer).encode() + b"\n"
+            self._flush(client)
+
+    def _flush(self, client: socket.socket) -> None:
+        """Send what the client takes; one that has gone, or that never reads, is dropped."""
+        waiting = self.clients[client].waiting
         try:
-            sent = client.send(line)
+            while waiting:
+                del waiting[: client.send(waiting)]
+        except BlockingIOError:
+            pass  # the selector says when there is room
         except OSError:
-            sent = -1
-        if sent != len(line):
+            waiting.clear()
             self._drop(client)
+            return
+        if len(waiting) > ANSWERS:
+            self._drop(client)
+            return
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if waiting else 0)
+        self.selector.modify(client, events, self.selector.get_key(client).data)
 
     def _drop(self, client: socket.socket) -> None:
-        del self.clients[client]
-        self.selector.unregister(client)
-        client.close()
+        """Forget a client, unless that has happened already."""
+        if self.clients.pop(client, None) is not None:
+            self.selector.unregister(client)
+            client.close()
+            self.listen_again()
 
     def let_go(self) -> None:
         """In a child: close the descriptors, touch nothing that the parent still uses."""
@@ -109,11 +152,7 @@ class ControlServer:
 
     def close(self) -> None:
         """At the end of the master: the file goes first, so that nobody connects to a closing door."""
-        try:
-            if os.stat(self.path).st_ino == self.inode:
-                os.unlink(self.path)
-        except FileNotFoundError:
-            pass  # somebody tidied up before us: it is gone, as it should be
+        remove(self.path, self.inode)
         for client in list(self.clients):
             self._drop(client)
         self.selector.unregister(self.listener)
@@ -154,3 +193,11 @@ class ControlClient:
 
     def close(self) -> None:
         self.socket.close()
+
+    def __enter__(self) -> ControlClient:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

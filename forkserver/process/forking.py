@@ -5,12 +5,15 @@ Knows how a child begins and ends, and nothing of what it does in between.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NoReturn
+
+NAMES = {number.value: number.name for number in signal.Signals}
 
 
 def fork(name: str, main: Callable[[], int | None]) -> int:
@@ -21,6 +24,7 @@ def fork(name: str, main: Callable[[], int | None]) -> int:
     ends that state with `signals.release()` (signal(7), fork(2)).  The child never returns from here.
     Raises OSError when the system refuses (EAGAIN, ENOMEM).
     """
+    _flush()  # what is in a buffer now would be written twice
     every = signal.valid_signals()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, every)
     try:
@@ -39,8 +43,42 @@ def _live(name: str, main: Callable[[], int | None]) -> NoReturn:
         status = main() or 0
     except BaseException:  # the last frame of a process: whatever happened must be said, then it ends
         text = traceback.format_exc()
-        os.write(2, f"forkserver: {name}[{os.getpid()}] ended by an error of its own\n{text}".encode())
+        os.write(2, f"forkserver: {name}[{os.getpid()}] ended by an error of its own\n{text}".encode(errors="replace"))
     finally:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-        os._exit(status)
+        try:
+            _flush()
+        finally:
+            os._exit(status)
+
+
+def _flush() -> None:
+    """Write what the applications have printed; that nobody reads it, or that one of them closed it, is no trouble."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+
+
+def ended() -> Iterator[tuple[int, int]]:
+    """Reap the children that have ended: pid, and code as os.waitstatus_to_exitcode() gives it."""
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:  # there is none at all
+            return
+        if not pid:
+            return
+        yield pid, os.waitstatus_to_exitcode(status)
+
+
+def kill(pid: int) -> None:
+    """End a child at once; one that was reaped in this very moment has ended already."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def ending(code: int) -> str:
+    """How a process ended, in words; `code` as os.waitstatus_to_exitcode() gives it.
+
+    Most of the real-time signals have no name (signal(7)).
+    """
+    return f"exited with {code}" if code >= 0 else f"was killed by {NAMES.get(-code, f'signal {-code}')}"

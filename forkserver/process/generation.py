@@ -5,6 +5,7 @@ Knows how these are put up and taken down; knows nothing of when.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,32 +22,43 @@ if TYPE_CHECKING:
     from forkserver.config import Config
 
 
-@dataclass
+@dataclass(eq=False)
 class Logs:
     """The two log files of a generation, each under one descriptor number for good."""
 
     access: LogFile
     error: LogFile
+    nowhere: int  # stands for a log that is not wanted, as a worker is handed two descriptors in any case
 
     @classmethod
     def open(cls, config: Config) -> Logs:
         """OSError when one of them cannot be written."""
         access = LogFile(config.log.access)
         try:
-            return cls(access, LogFile(config.log.error))
+            error = LogFile(config.log.error)
         except OSError:
             access.close()
             raise
+        return cls(access, error, os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC))
 
     def descriptors(self) -> tuple[int, int]:
-        return self.access.descriptor, self.error.descriptor
+        """Of access log and error log, for a worker."""
+        access, error = (
+            file.descriptor if file.descriptor >= 0 else self.nowhere for file in (self.access, self.error)
+        )
+        return access, error
 
     def destinations(self) -> tuple[str, str]:
         return self.access.destination, self.error.destination
 
+    def moved(self) -> bool:
+        """Whether one of the files is no longer where its name says."""
+        return self.access.moved() or self.error.moved()
+
     def close(self) -> None:
         self.access.close()
         self.error.close()
+        os.close(self.nowhere)
 
 
 @dataclass
@@ -69,7 +81,7 @@ class Generation:
             ours.close()
             let_go()
 
-        mold = Mold(self.config, program, theirs, board, tuple(self.listeners), leave_behind)
+        mold = Mold(self.config, program, theirs, board, tuple(self.listeners), leave_behind, os.getpid())
         self.loaded = False
         try:
             self.mold = forking.fork(f"mold {self.number}", mold.main)
@@ -82,7 +94,7 @@ class Generation:
         return ours
 
     def spawn(self, seat: int) -> Channel:
-        """Have the mold fork a worker; give the master's end of the conversation with it.
+        """Have the mold fork a worker; give the master's end of the conversation with it.  OSError without room for it.
 
         Should the mold be gone, the other end closes with it, which is how the master will hear of it.
         """

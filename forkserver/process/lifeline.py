@@ -20,6 +20,7 @@ class Lifeline:
     def __init__(self, channel: Channel, access_log: int, error_log: int) -> None:
         self.channel = channel
         self.logs = (access_log, error_log)
+        self.cut = False  # closed, the master being gone or we
         self.signals = Signals([signal.SIGTERM])
         self.channel.send(Born(os.getpid()))
         release()
@@ -32,16 +33,19 @@ class Lifeline:
         self.channel.send(Ready())
 
     def leaving(self) -> None:
-        self.channel.send(Leaving())
+        if not self.cut:
+            self.channel.send(Leaving())
 
     def read(self) -> list[str]:
         """What was ordered since the last call, as words of ORDERS; new log files are put in place at once.
 
-        Without a master nobody takes over and nobody else could end us: finish as for a stop.
+        Without a master nobody takes over and nobody else could end us: finish as for a stop.  The line is closed
+        then, as its end would wake us again and again.
         """
         orders = ["drain" for _ in self.signals.read()]
-        heard = self.channel.receive()
+        heard = [] if self.cut else self.channel.receive()
         if heard is None:
+            self.close()
             return [*orders, "stop"]
         for message, descriptors in heard:
             if isinstance(message, Logs):
@@ -51,6 +55,10 @@ class Lifeline:
             elif isinstance(message, Quit):
                 orders.append("quit")
         return orders
+
+    def close(self) -> None:
+        self.cut = True
+        self.channel.close()
 
     def _reopen(self, descriptors: tuple[int, ...]) -> None:
         """Under the old numbers, so that no reference to them has to change."""

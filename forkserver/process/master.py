@@ -7,17 +7,16 @@ Who should live is known to `children.py`, how to bring that about to `pool.py`,
 
 from __future__ import annotations
 
-import ctypes
 import selectors
 import signal
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from forkserver.process import kinship
 from forkserver.process.control import ControlServer, Reply
 from forkserver.process.generation import Logs
 from forkserver.process.notify import Notifier
-from forkserver.process.pidfile import PidFile
 from forkserver.process.pool import Pool
 from forkserver.process.program import Program
 from forkserver.process.report import Report
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from forkserver.config import Config
     from forkserver.log import ErrorLog
 
-PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 TICK = 1.0  # seconds between looks at log files, request limits and figures
 
 
@@ -45,16 +43,17 @@ class Master:
         notifier: Notifier,
         *,
         control_path: str,
-        pid_file: PidFile | None,
         gifts: dict[str, list[socket.socket]],
         announce: Callable[[str], None],
+        let_go: Callable[[], None],
     ) -> None:
-        """`announce` is called once: with "" when the server serves, or with the reason why it will not.
+        """`gifts` are sockets that were passed in, by name.
 
-        OSError when the control socket cannot be had.
+        `announce` is called once: with "" when the server serves, or with the reason why it will not.  `let_go` is
+        called in each child, to close what is its caller's.  OSError when the control socket cannot be had.
         """
         self.program, self.log, self.notifier = program, log, notifier
-        self.gifts, self.announce, self.pid_file = gifts, announce, pid_file
+        self.gifts, self.announce, self.let_go = gifts, announce, let_go
         self.selector = selectors.DefaultSelector()
         self.control = ControlServer(control_path, self.selector, self._obey)  # its bind is the lock
         self.signals = Signals(ACTIONS)
@@ -67,8 +66,7 @@ class Master:
         self.asking: list[Reply] = []  # for the reload under way
         self.waiting: list[Reply] = []  # for the one after it
         self.status: int | None = None  # the exit status, once it is known
-        # Workers lose their parents by design (`mold.py`) and become ours.
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        kinship.adopt_orphans()  # workers lose their parents by design, see `mold.py`
 
     def run(self, config: Config, logs: Logs) -> int:
         """Serve until told to end; give the exit status: 0, or 1 when the first generation did not come up."""
@@ -82,7 +80,7 @@ class Master:
             self.pool.keep(now)
             if self._advance(now):
                 continue  # the pool has new aims
-            wait = min(tick, self.pool.next_deadline()) - time.monotonic()
+            wait = min(tick, self.pool.next_deadline(now)) - time.monotonic()
             for key, _ in self.selector.select(max(0.0, wait)):
                 if self.selector.get_map().get(key.fd) is key:  # an earlier one of this round may have closed it
                     key.data()
@@ -91,6 +89,7 @@ class Master:
 
     def _tick(self, now: float) -> None:
         self.notifier.alive()
+        self.control.listen_again()
         self.pool.look_for_trouble(now)
         if self.pool.current and not self.pool.children.stopping:
             self.notifier.say(self.report.figures(now))
@@ -99,8 +98,10 @@ class Master:
         """In a child: close what is the master's alone."""
         self.signals.close()
         self.control.let_go()
-        if self.pid_file:
-            self.pid_file.let_go()
+        for given in self.gifts.values():
+            for one in given:
+                one.close()
+        self.let_go()
 
     def _end(self) -> None:
         """Nobody is left; what applications have left running is not ours to wait for."""
@@ -126,11 +127,23 @@ class Master:
         self.log.info(words)
         self.notifier.stopping()
         self.notifier.say(words)
-        if self.transition:
-            self._refuse("the server is stopping")
-        for reply in self.waiting:
-            reply({"ok": False, "why": "the server is stopping"})
         end()
+        self._give_up("the server is stopping")
+
+    def _give_up(self, why: str) -> None:
+        """A transition under way comes to nothing, and none will follow; whoever asked is told."""
+        if self.transition:
+            self.transition.undo()
+            self.transition = None
+        asking, self.asking, self.waiting = self.asking + self.waiting, [], []
+        for reply in asking:
+            reply({"ok": False, "why": why})
+        self._announce(why)
+
+    def _announce(self, why: str) -> None:
+        """The first word counts."""
+        announce, self.announce = self.announce, lambda why: None
+        announce(why)
 
     def hang_up(self) -> None:
         """HUP: reload; nobody is told but the log."""
@@ -138,8 +151,7 @@ class Master:
 
     def reopen(self) -> None:
         """USR1: whoever rotates the logs has renamed them."""
-        for generation in self.pool.generations.values():
-            self.pool.reopen(generation)
+        self.pool.reopen()
 
     def more(self) -> None:
         """TTIN: one worker more."""
@@ -206,7 +218,7 @@ class Master:
         self.log.info(f"generation {current.number} serves at {where} with {self.pool.children.want} workers")
         self.report.last_refusal = ""
         self.notifier.ready()
-        self.announce("")
+        self._announce("")
 
     def _settled(self) -> None:
         """The new generation is whole and the older ones accept no more: now it is true for whoever asked."""
@@ -226,22 +238,22 @@ class Master:
         if self.transition:
             self.transition.undo()
             self.transition = None
-        if self.pool.current or self.pool.children.stopping:
+        if self.pool.current:
             self.log.error(f"reload refused: {why}", lines=True)
             self.report.last_refusal = why
             self.notifier.ready()
             self._answer({"ok": False, "why": why})
             return
         self.log.error(f"cannot start: {why}", lines=True)
-        self.announce(why)
         self.status = 1
         self.pool.drain()
+        self._give_up(why)
 
     def _answer(self, answer: dict[str, Any]) -> None:
         asking, self.asking = self.asking, []
         for reply in asking:
             reply(answer)
-        if self.waiting and not self.pool.children.stopping:
+        if self.waiting:
             self.asking, self.waiting = self.waiting, []
             self._begin_reload()
 

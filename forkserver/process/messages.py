@@ -7,15 +7,28 @@ Each is a small typed record in one packet of a SOCK_SEQPACKET pair, with descri
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
 import select
 import socket
 from dataclasses import dataclass
 
-PACKET = 65536  # bytes; the longest sentence, a traceback, is cut to fit
-TEXT = 60000  # characters of free text in one sentence
+PACKET = 65536  # bytes
+TEXT = 10000  # characters of free text in one sentence, of each of which JSON makes six bytes at most
 DESCRIPTORS = 8  # at most, beside one sentence
+UNHEARD = {  # sendmsg(2), unix(7): the other side is gone; it has not listened for very long; the system has no room
+    errno.EPIPE,
+    errno.ECONNRESET,
+    errno.EAGAIN,
+    errno.ETOOMANYREFS,
+    errno.ENOBUFS,
+    errno.ENOMEM,
+}
+
+
+class Garbled(Exception):  # noqa: N818 - reads as the sentence it prints
+    """A packet is none of our sentences: whoever sent it is not to be trusted with another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +104,26 @@ KINDS: dict[str, type[Message]] = {
 
 def encode(message: Message) -> bytes:
     """A message as one packet."""
-    values = [value[:TEXT] if isinstance(value, str) else value for value in dataclasses.astuple(message)]
-    return json.dumps([type(message).__name__, *values], ensure_ascii=False).encode("utf-8", "replace")[:PACKET]
+    values = [cut(value) if isinstance(value, str) else value for value in dataclasses.astuple(message)]
+    return json.dumps([type(message).__name__, *values], ensure_ascii=False).encode("utf-8", "replace")
+
+
+def cut(text: str) -> str:
+    """A long text without its middle: a traceback says at its end what went wrong, and at its beginning where."""
+    half = TEXT // 2
+    return text if len(text) <= TEXT else f"{text[: half - 5]}\n[…]\n{text[-half:]}"
 
 
 def decode(packet: bytes) -> Message:
-    """The message of one packet; ValueError, KeyError or TypeError when it is none of ours."""
-    name, *values = json.loads(packet)
-    return KINDS[name](*values)
+    """The message of one packet; Garbled when it is none of ours."""
+    try:
+        name, *values = json.loads(packet)
+        message = KINDS[name](*values)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise Garbled(f"not a message: {packet[:80]!r}") from error
+    if any(type(value).__name__ != kind.type for value, kind in zip(values, dataclasses.fields(message), strict=True)):
+        raise Garbled(f"a message with wrong values: {packet[:80]!r}")
+    return message
 
 
 class Channel:
@@ -126,12 +151,17 @@ class Channel:
         """Say it; False when the other side is gone or has not listened for very long."""
         try:
             socket.send_fds(self.socket, [encode(message)], list(descriptors))
-        except (BrokenPipeError, ConnectionResetError, BlockingIOError):
-            return False
+        except OSError as error:
+            if error.errno in UNHEARD:
+                return False
+            raise
         return True
 
     def receive(self) -> list[tuple[Message, tuple[int, ...]]] | None:
-        """All that was said since the last call, with the descriptors beside it; None once the other side is gone."""
+        """All that was said since the last call, with the descriptors beside it; None once the other side is gone.
+
+        Garbled when something else came; what was said before and after it is lost.
+        """
         heard: list[tuple[Message, tuple[int, ...]]] = []
         while True:
             try:
@@ -148,7 +178,9 @@ class Channel:
 
     def wait(self) -> None:
         """Sleep until there is something to receive."""
-        select.select([self.socket], [], [])
+        waiter = select.poll()
+        waiter.register(self.socket, select.POLLIN)
+        waiter.poll()
 
     def close(self) -> None:
         self.socket.close()

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from forkserver.process import forking, privileges, signals
+from forkserver.process import forking, kinship, privileges, signals
 from forkserver.process.lifeline import Lifeline
 from forkserver.process.messages import Channel, Loaded, NotSpawned, Refused, Spawn
 from forkserver.process.program import CannotLoad, Place, Program
@@ -22,6 +22,17 @@ from forkserver.process.sockets import Listener
 
 if TYPE_CHECKING:
     from forkserver.config import Config
+
+
+NOT_OURS = (
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGHUP,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGTTIN,
+    signal.SIGTTOU,
+)
 
 
 @dataclass
@@ -34,16 +45,18 @@ class Mold:
     board: Scoreboard
     listeners: tuple[Listener, ...]
     let_go: Callable[[], None]  # the master's list of what is not for its children
+    master: int  # its pid
 
     def main(self) -> None:
         """Let go of the master's things, become the user, load, then fork workers until the master hangs up."""
         self.let_go()
         # The keyboard's INT and QUIT reach the whole process group, and logrotate may signal every process of our
         # name: what these mean is the master's to say, to the workers as well, which inherit this.
-        signals.ignore(signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+        signals.ignore(*NOT_OURS)
         signals.release()
         try:
             privileges.drop(self.config.server.user, self.config.server.group)
+            kinship.end_with(self.master)  # even while it loads: it holds the listeners
             loaded = self.program.load(self.config)
         except CannotLoad as error:
             self.channel.send(Refused(str(error)))
@@ -94,3 +107,4 @@ class Mold:
         lifeline = Lifeline(Channel.adopt(end), access_log, error_log)
         place = Place(seat, slot, self.board, lifeline, self.listeners, access_log, error_log)
         self.program.serve(self.config, loaded, place)
+        lifeline.close()

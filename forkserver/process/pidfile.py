@@ -28,22 +28,35 @@ class PidFile:
     def __enter__(self) -> PidFile:
         """PidFileLocked when another holds it, OSError when it cannot be written."""
         os.makedirs(os.path.dirname(self.path) or ".", mode=0o755, exist_ok=True)
+        while not self._hold():
+            pass  # its holder has taken the file away between our opening and our locking it
+        os.ftruncate(self.descriptor, 0)
+        os.pwrite(self.descriptor, f"{os.getpid()}\n".encode(), 0)
+        return self
+
+    def _hold(self) -> bool:
+        """Open and lock; False when the file that we locked is not the one that stands there now."""
         self.descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.lockf(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError):
             holder = os.read(self.descriptor, 20).decode("ascii", "replace").strip()
-            os.close(self.descriptor)
-            self.descriptor = -1
+            self._close()
             raise PidFileLocked(f"{self.path} is held by process {holder}: already running") from None
-        os.ftruncate(self.descriptor, 0)
-        os.pwrite(self.descriptor, f"{os.getpid()}\n".encode(), 0)
-        return self
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.stat(self.path), os.fstat(self.descriptor)):
+                return True
+        self._close()
+        return False
+
+    def _close(self) -> None:
+        os.close(self.descriptor)
+        self.descriptor = -1
 
     def let_go(self) -> None:
         """In a child: the file and its lock are the parent's."""
         if self.descriptor >= 0:
-            os.close(self.descriptor)
+            self._close()
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
@@ -51,5 +64,4 @@ class PidFile:
         """Unlink before the lock goes: the next holder makes a file of its own."""
         with contextlib.suppress(FileNotFoundError):  # somebody tidied up before us: it is gone, as it should be
             os.unlink(self.path)
-        os.close(self.descriptor)
-        self.descriptor = -1
+        self._close()

@@ -6,17 +6,16 @@ why a generation is wanted.
 
 from __future__ import annotations
 
-import os
 import selectors
-import signal
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from forkserver.process import children, messages
 from forkserver.process.children import Action, Child, Children, Life
-from forkserver.process.generation import Generation
-from forkserver.process.messages import Channel
+from forkserver.process.forking import ended, ending, kill
+from forkserver.process.generation import Generation, Logs
+from forkserver.process.messages import Channel, Garbled
 from forkserver.process.program import Program
 from forkserver.process.scoreboard import SEATS, Scoreboard, Seat
 
@@ -24,12 +23,8 @@ if TYPE_CHECKING:
     from forkserver.log import ErrorLog
 
 QUIT_LIMIT = 2.0  # seconds from an order to leave at once until whoever is left is killed
-MOLD_PAUSE = 1.0  # seconds before a mold that died is made anew
-
-
-def ending(code: int) -> str:
-    """How a process ended, in words; `code` as os.waitstatus_to_exitcode() gives it."""
-    return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
+MOLD_PAUSE = 1.0  # seconds before a mold that died is made anew; twice as long each time that it does not come up
+LONGEST_MOLD_PAUSE = 60.0
 
 
 class Pool:
@@ -38,11 +33,13 @@ class Pool:
     def __init__(self, program: Program, log: ErrorLog, selector: selectors.BaseSelector) -> None:
         self.program, self.log, self.selector = program, log, selector
         self.board = Scoreboard()
-        self.children = Children(want=0, graceful=0.0, seats=SEATS)
+        self.children = Children(want=0, graceful=QUIT_LIMIT, seats=SEATS)
         self.channels: dict[int, Channel] = {}  # by seat
+        self.logs: dict[int, Logs] = {}  # by seat: those that its worker writes to
         self.generations: dict[int, Generation] = {}  # the current one and the candidate
         self.molds: dict[int, float] = {}  # living ones by pid, with the time by which they must have gone
         self.mold_due = 0.0  # when a mold that died may be made anew
+        self.mold_pause = MOLD_PAUSE
         # Who takes an interest: set by the master.
         self.let_go: Callable[[], None] = lambda: None  # in a child: the master's own things
         self.failed: Callable[[int, str], None] = lambda generation, why: None  # a candidate
@@ -57,9 +54,12 @@ class Pool:
     def keep(self, now: float) -> None:
         """Do what is to be done at this moment."""
         if self._lacks_mold() and now >= self.mold_due and (current := self.current):
-            self.start_mold(current)
+            try:
+                self.start_mold(current)
+            except OSError as error:
+                self._mold_died(current, f"could not be forked: {error.strerror}")
         for pid in [pid for pid, limit in self.molds.items() if now >= limit]:
-            os.kill(pid, signal.SIGKILL)
+            kill(pid)
             self.molds[pid] = float("inf")
         able = [generation.number for generation in self.generations.values() if generation.loaded]
         for action in self.children.plan(now, able):
@@ -68,38 +68,39 @@ class Pool:
     def carry_out(self, action: Action) -> None:
         _CARRY_OUT[type(action)](self, action)
 
-    def next_deadline(self) -> float:
+    def next_deadline(self, now: float) -> float:
         """When `keep` has something to do even if nothing happens."""
         new_mold = self.mold_due if self._lacks_mold() else float("inf")
-        return min(self.children.next_deadline(), new_mold, *self.molds.values())
+        return min(self.children.next_deadline(now), new_mold, *self.molds.values())
 
     def _lacks_mold(self) -> bool:
         return bool(self.current and not self.current.mold and not self.children.stopping)
 
     def look_for_trouble(self, now: float) -> None:
         """Once a second: requests past their limit, log files that were moved."""
-        for child in self.children.by_seat.values():
+        for child in list(self.children.by_seat.values()):
             reading = self.read(child.seat)
             if reading.line and 0 < reading.deadline < now and not child.killed:
                 child.killed = True
                 self._kill(children.Kill(child.seat, f"did not answer in time: {reading.line!r}"))
-        for generation in self.generations.values():
-            if any(file.moved() for file in (generation.logs.access, generation.logs.error)):
-                self.reopen(generation)
+        self.reopen(moved=True)
 
     def read(self, seat: int) -> Seat:
         return self.board.slots[seat].read(seat)
 
-    def reopen(self, generation: Generation) -> None:
-        """Open its log files anew, here and in its workers."""
-        for file in (generation.logs.access, generation.logs.error):
-            try:
-                file.reopen()
-            except OSError as error:
-                self.log.error(f"cannot reopen {file.destination}: {error.strerror}; writing to the old file")
-        for child in self.children.by_seat.values():
-            if child.generation == generation.number and child.seat in self.channels:
-                self.channels[child.seat].send(messages.Logs(), generation.logs.descriptors())
+    def reopen(self, *, moved: bool = False) -> None:
+        """Open all log files anew, or those alone that were `moved`, here and in the workers that write to them."""
+        for logs in {generation.logs for generation in self.generations.values()}:
+            if moved and not logs.moved():
+                continue
+            for file in (logs.access, logs.error):
+                try:
+                    file.reopen()
+                except OSError as error:
+                    self.log.error(f"cannot reopen {file.destination}: {error.strerror}; writing to the old file")
+            for seat, channel in self.channels.items():
+                if self.logs[seat] is logs:
+                    channel.send(messages.Logs(), logs.descriptors())
 
     @property
     def empty(self) -> bool:
@@ -128,10 +129,14 @@ class Pool:
     # The actions of a plan.
 
     def _spawn(self, action: children.Spawn) -> None:
-        seat = action.seat
+        seat, generation = action.seat, self.generations[action.generation]
         self.board.give(seat, action.generation, time.monotonic())
-        channel = self.generations[action.generation].spawn(seat)
-        self.channels[seat] = channel
+        try:
+            channel = generation.spawn(seat)
+        except OSError as error:
+            self._bury(self.children.by_seat[seat], f"could not be asked for: {error.strerror}", expected=False)
+            return
+        self.channels[seat], self.logs[seat] = channel, generation.logs
         self.selector.register(channel, selectors.EVENT_READ, lambda: self._hear(seat))
 
     def _drain(self, action: children.Drain) -> None:
@@ -142,7 +147,7 @@ class Pool:
         child = self.children.by_seat[action.seat]
         self.log.warning(f"worker {action.seat} (pid {child.pid}) {action.why}: killed")
         if child.pid:
-            os.kill(child.pid, signal.SIGKILL)
+            kill(child.pid)
         else:
             self._bury(child, "was never forked", expected=False)
 
@@ -151,11 +156,15 @@ class Pool:
     def _hear(self, seat: int) -> None:
         """A worker's words.  The end of the line of one that has said its pid is dealt with when it is reaped."""
         child = self.children.by_seat[seat]
-        heard = self.channels[seat].receive()
+        try:
+            heard = self.channels[seat].receive()
+        except Garbled as error:
+            heard = None
+            self._kill(children.Kill(seat, str(error)))
         if heard is None:
             if child.pid:
                 self._hush(seat)
-            else:
+            elif seat in self.channels:
                 self._bury(child, "ended before it could say its pid", expected=False)
             return
         for message, _ in heard:
@@ -171,22 +180,23 @@ class Pool:
         if channel := self.channels.pop(seat, None):
             self.selector.unregister(channel)
             channel.close()
+            del self.logs[seat]
 
     def reap(self) -> None:
-        """Bury the dead.  What they had still to say is heard first: a pid, for instance."""
-        for seat in list(self.channels):
-            self._hear(seat)
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if not pid:
-                return
-            self._reaped(pid, os.waitstatus_to_exitcode(status))
+        """Bury the dead."""
+        for pid, code in ended():
+            self._reaped(pid, code)
+
+    def _seat_of_dead(self, pid: int) -> int | None:
+        """Where it sat, once all that it had to say is heard: that it was leaving, or even its pid."""
+        seat = self.children.seat_of(pid)
+        for unheard in list(self.channels) if seat is None else [seat]:
+            if unheard in self.channels:
+                self._hear(unheard)
+        return self.children.seat_of(pid)
 
     def _reaped(self, pid: int, code: int) -> None:
-        seat = self.children.seat_of(pid)
+        seat = self._seat_of_dead(pid)
         if seat is not None:
             child = self.children.by_seat[seat]
             line = self.read(seat).line
@@ -216,17 +226,13 @@ class Pool:
     # Molds.
 
     def start_mold(self, generation: Generation) -> None:
-        """Fork the generation's mold and listen to it."""
-        try:
-            channel = generation.start_mold(self.program, self.board, lambda: self._leave_behind(generation))
-        except OSError as error:
-            self._mold_died(generation, f"could not be forked: {error.strerror}")
-            return
+        """Fork the generation's mold and listen to it.  OSError when the system refuses."""
+        channel = generation.start_mold(self.program, self.board, lambda: self._leave_behind(generation))
         self.molds[generation.mold] = float("inf")
         self.selector.register(channel, selectors.EVENT_READ, lambda: self._hear_mold(generation))
 
     def _leave_behind(self, generation: Generation) -> None:
-        """A mold's first act: close what is not for it or its workers."""
+        """A mold's first act: close what is not for it or its workers, who are handed their log files one by one."""
         self.let_go()
         self.selector.close()
         for channel in self.channels.values():
@@ -238,18 +244,24 @@ class Pool:
             for listener in other.listeners:
                 if listener.socket not in ours:
                     listener.socket.close()
-            if other.logs is not generation.logs:
-                other.logs.close()
+        for logs in {other.logs for other in self.generations.values()}:
+            logs.close()
 
     def _hear_mold(self, generation: Generation) -> None:
         assert generation.channel is not None
-        heard = generation.channel.receive()
+        try:
+            heard = generation.channel.receive()
+        except Garbled as error:
+            self.log.error(f"mold {generation.number} said {error}: killed")
+            kill(generation.mold)
+            heard = None
         if heard is None:  # its death is reported when it is reaped
             self._close_channel(generation)
             return
         for message, _ in heard:
             if isinstance(message, messages.Loaded):
                 generation.loaded = True
+                self.mold_pause = MOLD_PAUSE
             elif isinstance(message, messages.NotSpawned):
                 self.log.error(f"worker {message.seat} could not be forked: {message.why}")
             elif isinstance(message, messages.Refused):
@@ -265,8 +277,9 @@ class Pool:
     def _mold_died(self, generation: Generation, words: str) -> None:
         generation.mold, generation.loaded = 0, False
         if generation.number == self.children.generation:
-            self.mold_due = time.monotonic() + MOLD_PAUSE
+            self.mold_due = time.monotonic() + self.mold_pause
             self.log.error(f"mold {generation.number} {words}; its workers serve on, it is made anew")
+            self.mold_pause = min(2 * self.mold_pause, LONGEST_MOLD_PAUSE)
         else:
             self.failed(generation.number, f"the process that loads the applications {words}")
 

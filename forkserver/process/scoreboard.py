@@ -11,7 +11,7 @@ import enum
 import mmap
 from dataclasses import dataclass
 
-SEATS = 512  # workers of all generations at one time
+SEATS = 2048  # workers of all generations at one time: the most that can be configured, and as many that drain
 LINE = 256  # bytes of a request line that are kept
 BUCKETS = 4096  # of client addresses, for the limit of connections a client
 
@@ -20,25 +20,15 @@ _TIMES = 4  # doubles a slot
 _SLOT = 8 * (_WORDS + _TIMES) + LINE
 
 
-class State(enum.IntEnum):
-    """Of a worker, as it says itself."""
-
-    EMPTY = 0
-    STARTING = 1
-    SERVING = 2
-    DRAINING = 3
-
-
 class Word(enum.IntEnum):
     """The 64-bit numbers of a slot."""
 
     PID = 0
     GENERATION = 1
-    STATE = 2
-    CONNECTIONS = 3
-    REQUESTS = 4
-    SENT = 5  # bytes
-    LINE_LENGTH = 6  # bytes; 0 when no request is in progress
+    CONNECTIONS = 2
+    REQUESTS = 3
+    SENT = 4  # bytes
+    LINE_LENGTH = 5  # bytes; 0 when no request is in progress
 
 
 class Time(enum.IntEnum):
@@ -56,7 +46,6 @@ class Seat:
     seat: int
     pid: int
     generation: int
-    state: State
     connections: int
     requests: int
     sent: int
@@ -83,9 +72,9 @@ class Slot:
     def count(self, connections: int, requests: int, sent: int) -> None:
         """The figures as they are now; once a turn of a worker's loop."""
         words = self.words
-        words[3] = connections  # Word.CONNECTIONS and its two neighbours, spelt as numbers for speed
-        words[4] = requests
-        words[5] = sent
+        words[2] = connections  # Word.CONNECTIONS and its two neighbours, spelt as numbers for speed
+        words[3] = requests
+        words[4] = sent
 
     def begin(self, line: bytes, now: float, deadline: float) -> None:
         """A request is handed to an application.  The length is written last: until then nobody reads the line."""
@@ -106,7 +95,6 @@ class Slot:
             seat=seat,
             pid=words[Word.PID],
             generation=words[Word.GENERATION],
-            state=State(words[Word.STATE]),
             connections=words[Word.CONNECTIONS],
             requests=words[Word.REQUESTS],
             sent=words[Word.SENT],
@@ -138,7 +126,6 @@ class Scoreboard:
         slot = self.slots[seat]
         slot.clear()
         slot.words[Word.GENERATION] = generation
-        slot.words[Word.STATE] = State.STARTING
         slot.times[Time.BORN] = now
         self._used[0] = max(self._used[0], seat + 1)
 

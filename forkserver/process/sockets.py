@@ -5,6 +5,7 @@ Knows addresses and how the kernel names them; knows nothing of what is served t
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from forkserver.config.options import Address
 
 FIRST_INHERITED = 3  # SD_LISTEN_FDS_START, sd_listen_fds(3)
+ABSENT = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}  # the machine has no such address, socket(2) and ip(7)
 
 
 class CannotListen(Exception):  # noqa: N818 - reads as the sentence it prints
@@ -40,19 +42,15 @@ class Listener:
     def close(self) -> None:
         """Stop listening in this process; the file of a unix socket goes with it."""
         if self.inode:
-            path = self.address.path
-            try:
-                if os.stat(path).st_ino == self.inode:
-                    os.unlink(path)
-            except FileNotFoundError:
-                pass  # somebody tidied up before us: it is gone, as it should be
+            remove(self.address.path, self.inode)
         self.socket.close()
 
 
 def inherited(environ: MutableMapping[str, str]) -> dict[str, list[socket.socket]]:
     """The sockets that a service manager opened for us, by name (LISTEN_FDS, LISTEN_FDNAMES: sd_listen_fds(3)).
 
-    The variables are taken away, so that no child believes that they are for it.
+    The variables are taken away, so that no child believes that they are for it.  OSError when there is no socket
+    under one of the numbers.
     """
     pid, count, names = (environ.pop(name, "") for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"))
     if pid != str(os.getpid()) or not count.isdecimal():
@@ -74,7 +72,8 @@ def open_listeners(
 ) -> list[Listener]:
     """Listen on every address, keeping the `kept` listeners of the same address as they are.
 
-    All or nothing: when one address fails, those newly opened are closed again and CannotListen is raised.
+    An optional address that the machine does not have is left out.  All or nothing else: when one address fails,
+    those newly opened are closed again and CannotListen is raised.
     """
     old: dict[str, list[Listener]] = {}
     for listener in kept:
@@ -90,11 +89,12 @@ def open_listeners(
             fresh += opened
             result += opened
         for listener in result:  # again for the kept ones: listen(2) on a listening socket changes its backlog
+            address = listener.address
             listener.socket.listen(backlog)
     except OSError as error:
         for listener in fresh:
             listener.close()
-        raise CannotListen(f"{address.text}: {_why(error)}") from error
+        raise CannotListen(f"{address.text}: {_why(error, address)}") from error
     return result
 
 
@@ -102,18 +102,19 @@ def _open(address: Address, gifts: dict[str, list[socket.socket]]) -> list[Liste
     try:
         return _OPEN[address.kind](address, gifts)
     except OSError as error:
-        if address.optional and error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
+        if address.optional and error.errno in ABSENT:
             return []
         raise
 
 
-def _why(error: OSError) -> str:
+def _why(error: OSError, address: Address) -> str:
     hints = {
-        errno.EADDRINUSE: "in use by another program",
-        errno.EACCES: "permission denied (ports below 1024 want CAP_NET_BIND_SERVICE or root)",
         errno.EADDRNOTAVAIL: "this machine does not have that address",
         errno.EAFNOSUPPORT: "this machine does not speak that kind of address",
     }
+    if address.port:
+        hints[errno.EADDRINUSE] = "in use by another program"
+        hints[errno.EACCES] = "permission denied (ports below 1024 want CAP_NET_BIND_SERVICE or root)"
     return hints.get(error.errno or 0) or error.strerror or str(error)
 
 
@@ -157,14 +158,28 @@ def clear_stale(path: str) -> None:
     raise OSError(errno.EADDRINUSE, "in use by another program")
 
 
-def open_unix(path: str, mode: int) -> socket.socket:
-    """A bound unix stream socket whose file has `mode` from its first moment on."""
+def remove(path: str, inode: int) -> None:
+    """Remove the file of a unix socket, if it is still the one with that inode.
+
+    One that cannot be removed is cleared as stale by whoever wants to listen there next.
+    """
+    with contextlib.suppress(OSError):
+        if os.stat(path).st_ino == inode:
+            os.unlink(path)
+
+
+def open_unix(path: str, mode: int, backlog: int) -> socket.socket:
+    """A listening unix stream socket whose file has `mode` from its first moment on.
+
+    It listens at once: one that is only bound looks stale to others.
+    """
     clear_stale(path)
     os.makedirs(os.path.dirname(path) or ".", mode=0o755, exist_ok=True)
     one = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(0o777 & ~mode)
     try:
         one.bind(path)
+        one.listen(backlog)
     except OSError:
         one.close()
         raise
@@ -175,7 +190,7 @@ def open_unix(path: str, mode: int) -> socket.socket:
 
 
 def _open_unix(address: Address, gifts: dict[str, list[socket.socket]]) -> list[Listener]:
-    one = open_unix(address.path, 0o666)  # who may connect is said by the folder, as with nginx
+    one = open_unix(address.path, 0o666, 1)  # who may connect is said by the folder, as with nginx
     return [Listener(address, one, os.stat(address.path).st_ino)]
 
 
@@ -184,11 +199,12 @@ def _adopt(address: Address, gifts: dict[str, list[socket.socket]]) -> list[List
     if not given:
         known = ", ".join(sorted(gifts)) or "none"
         raise OSError(errno.ENOENT, f"no socket of that name was passed in (LISTEN_FDNAMES: {known})")
-    for one in given:
-        os.set_blocking(one.fileno(), False)
+    copies = [one.dup() for one in given]  # a later configuration may want them again
+    for one in copies:
+        os.set_blocking(one.fileno(), False)  # after dup(), which makes both of them blocking
         if one.family != socket.AF_UNIX:
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return [Listener(address, one) for one in given]
+    return [Listener(address, one) for one in copies]
 
 
 _OPEN = {"tcp4": _open_tcp, "tcp6": _open_tcp, "unix": _open_unix, "systemd": _adopt}

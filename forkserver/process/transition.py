@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from forkserver.config import Config
 
 LOAD_LIMIT = 120.0  # seconds for the applications to load
+SETTLE_LIMIT = 30.0  # seconds for the workers to change over; whoever asked, or asks next, waits no longer than that
 
 
 class CannotChange(Exception):  # noqa: N818 - reads as the sentence it prints
@@ -49,7 +50,11 @@ class Transition:
             number += 1  # a refused candidate's worker may still be on its way out
         self.generation = Generation(number, config, listeners, logs)
         pool.generations[number] = self.generation
-        pool.start_mold(self.generation)
+        try:
+            pool.start_mold(self.generation)
+        except OSError as error:
+            self.undo()
+            raise CannotChange(f"no process to load the applications in: {error.strerror}") from error
 
     def _open_listeners(self, config: Config, gifts: dict[str, list[socket.socket]]) -> list[Listener]:
         kept = self.old.listeners if self.old else []
@@ -71,7 +76,7 @@ class Transition:
         """
         children = self.pool.children
         if self.promoted:
-            return "settled" if children.settled() else None
+            return "settled" if children.settled() or now >= self.limit else None
         if now >= self.limit:
             raise CannotChange(f"the applications did not load within {LOAD_LIMIT:g} s")
         if children.candidate is None and self.generation.loaded:
@@ -80,6 +85,7 @@ class Transition:
         ready = (c for c in children.by_seat.values() if c.life is Life.READY)
         if any(child.generation == children.candidate for child in ready):
             self._promote()
+            self.limit = now + SETTLE_LIMIT
             return "promoted"
         return None
 

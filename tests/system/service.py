@@ -33,6 +33,11 @@ def shown(machine: Machine, name: str) -> str:
     return machine.run(f"systemctl show --property={name} --value {UNIT}").strip()
 
 
+def status_says(machine: Machine, words: str) -> None:
+    """Wait until the unit's STATUS= has these words: it follows within a second."""
+    machine.run(f"until systemctl show --property=StatusText {UNIT} | grep --quiet '{words}'; do :; done")
+
+
 def workers(machine: Machine) -> set[int]:
     """Process ids of the workers."""
     status = json.loads(machine.run(f"{FORKSERVER} status {CONFIG} --json"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from .machine import Machine
@@ -17,6 +19,7 @@ from .service import (
     fetch,
     processes,
     shown,
+    status_says,
     workers,
 )
 
@@ -32,13 +35,20 @@ signal.pause()
 
 def test_start_serves_the_page_and_the_picture(served: Machine) -> None:
     assert shown(served, "ActiveState") == "active"
-    assert shown(served, "StatusText")
+    status_says(served, "[1-9] workers")
     assert "test.jpg" in fetch(served)
     served.run(f"curl --silent --fail {HOME}test.jpg | cmp - /source/conf/site/test.jpg")
     served.run(f"systemctl stop {UNIT}")
     page, picture = served.run(f"cat {ACCESS_LOG}").splitlines()
     assert '"GET / HTTP/1.1" 200 ' in page
     assert '"GET /test.jpg HTTP/1.1" 200 ' in picture
+
+
+def test_enabled_it_starts_at_boot(installed: Path, debian: Path, binds: dict[str, Path], tmp_path: Path) -> None:
+    with Machine([installed, debian], tmp_path / "first", binds) as first:
+        first.run(f"systemctl --quiet enable {UNIT}")
+    with Machine([first.disk, installed, debian], tmp_path / "second", binds) as second:
+        assert "test.jpg" in fetch(second)
 
 
 def test_status_says_who_serves(served: Machine) -> None:
@@ -64,6 +74,7 @@ def test_a_refused_reload_fails_and_the_old_configuration_serves_on(served: Mach
     assert served.wait_for(rf"{CONFIG}:\d+: .*wrokers", UNIT, since)
     assert "test.jpg" in fetch(served)
     assert (shown(served, "ActiveState"), shown(served, "MainPID")) == ("active", master)
+    status_says(served, "refused")
     configure(served, "wrokers = auto", "workers = auto")
     assert workers(served) == pool
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from .machine import Machine
-from .service import ACCESS_LOG, HOME, UNIT
+from .service import ACCESS_LOG, HOME, UNIT, workers
 
 pytestmark = pytest.mark.system
 
@@ -23,6 +23,16 @@ def logged(machine: Machine) -> list[int]:
     """The numbers of all requests in all files, once the service has stopped."""
     lines = machine.run(f"systemctl stop {UNIT}; zcat --force {ACCESS_LOG}*").splitlines()
     return sorted(int(line.split("/?")[1].split(" ")[0]) for line in lines)
+
+
+def test_the_journal_knows_how_grave_a_message_is(served: Machine) -> None:
+    since = served.cursor()
+    victim = min(workers(served))
+    served.run(f"kill -KILL {victim}")
+    served.wait_for(rf"\(pid {victim}\)", UNIT, since)
+    grave = served.run(f"journalctl --output=cat --priority=err --unit={UNIT}")
+    assert "SIGKILL" in grave
+    assert "is ready" not in grave
 
 
 def test_renaming_under_load_loses_no_line(served: Machine) -> None:
