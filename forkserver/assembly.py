@@ -5,7 +5,10 @@ The only file that knows both `process` and `serving`.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+import stat
 import zlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -89,17 +92,27 @@ class Server:
 def default_places(path: str) -> tuple[str, str]:
     """Control socket and pid file for a configuration that names none: one pair for each file and user.
 
-    In /run/forkserver for root, else in the user's runtime folder (XDG Base Directory Specification).
+    In /run/forkserver for root, else in the user's runtime folder (XDG Base Directory Specification) or in a folder
+    of its own in /tmp.  OSError when that one is not its own.
     """
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
     if os.geteuid() == 0:
         folder = "/run/forkserver"
+    elif runtime:
+        folder = os.path.join(runtime, "forkserver")
     else:
-        runtime = os.environ.get("XDG_RUNTIME_DIR")
-        folder = os.path.join(runtime, "forkserver") if runtime else f"/tmp/forkserver-{os.getuid()}"  # noqa: S108
+        folder = _own_folder(f"/tmp/forkserver-{os.getuid()}")  # noqa: S108 - checked
     # A checksum of the path tells apart files of one name.
-    name = f"{os.path.splitext(os.path.basename(path))[0]}-{_checksum(os.path.abspath(path))}"
+    checksum = zlib.crc32(os.path.abspath(path).encode("utf-8", "surrogateescape"))
+    name = f"{os.path.splitext(os.path.basename(path))[0]}-{checksum:08x}"
     return os.path.join(folder, f"{name}.sock"), os.path.join(folder, f"{name}.pid")
 
 
-def _checksum(text: str) -> str:
-    return f"{zlib.crc32(text.encode('utf-8', 'surrogateescape')):08x}"
+def _own_folder(path: str) -> str:
+    """A folder where anybody can make names: somebody else may have been quicker."""
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(path, 0o700)
+    status = os.lstat(path)
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o022:
+        raise OSError(errno.EPERM, "is not a folder of ours alone; set [server] control and pid", path)
+    return path

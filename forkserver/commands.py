@@ -67,7 +67,12 @@ def control_path(path: str, kinds: Kinds) -> str:
         given = configuration.load(path, kinds).server.control
     except ConfigError:
         given = peek(path, "server", "control", ServerOptions) or ""
-    return given or default_places(path)[0]
+    if given:
+        return given
+    try:
+        return default_places(path)[0]
+    except OSError as error:
+        raise Refusal(FAILED, f"{error.filename} {error.strerror}") from None
 
 
 def client(path: str, kinds: Kinds, timeout: float | None = None) -> ControlClient:
@@ -127,7 +132,10 @@ def serve(arguments: Arguments, kinds: Kinds) -> int:
 def start(arguments: Arguments, kinds: Kinds) -> int:
     """Begin a `run` that detaches itself, and wait for its word."""
     path = find_file(arguments)
-    load(path, kinds)
+    config = load(path, kinds)
+    for name, where in (("access", config.log.access), ("error", config.log.error)):
+        if where in ("stdout", "stderr"):
+            print(f"forkserver: in the background {where} leads nowhere: give [log] {name} a file", file=sys.stderr)
     reader, writer = os.pipe()
     command = [sys.executable, "-m", "forkserver", "run", "--ready-fd", str(writer), path]
     with subprocess.Popen(  # noqa: S603 - our own interpreter and our own words

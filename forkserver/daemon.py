@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -22,6 +23,7 @@ from forkserver.process.notify import Notifier
 from forkserver.process.pidfile import PidFile, PidFileLocked
 from forkserver.process.sockets import inherited
 
+DESCRIPTORS = 65536  # for each process, at most
 READY = "ready\n"  # the word of a daemon that serves; any other is the reason why it does not
 
 
@@ -99,6 +101,7 @@ def _serve(
 
     `complain` is told what is missing before there is a master; `announce` and `let_go` are for the master.
     """
+    _raise_limit()
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(context)
@@ -111,6 +114,14 @@ def _serve(
             complain(_reason(error))
             return 1
         return master.run(config, logs)
+
+
+def _raise_limit() -> None:
+    """As many descriptors as we are allowed without being root, within reason: the usual 1024 are for select(2)."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _reason(error: Exception) -> str:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import quote
 
 from forkserver.apps import listing
@@ -101,7 +103,7 @@ class Static:
         try:
             return self._answer(request, (request.path, codings))
         except Missing:
-            return _missing()
+            return _missing(partial(self._lacks, plain_name(request.path)))
         except OSError as error:
             if error.errno in _EXHAUSTED:
                 return _later("The server is too busy to open the file.")
@@ -122,6 +124,16 @@ class Static:
             except Changed:
                 self._kept.drop(key)
         return _later("The file is being written.")
+
+    def _lacks(self, name: bytes) -> bool:
+        """Whether there still is nothing under this name; a folder without an index may get one, so it is not it."""
+        try:
+            self.root.find(name).close()
+        except Missing:
+            return True
+        except OSError:  # no means to look: the next request will find out
+            return False
+        return False
 
     def _holds(self, found: Representation, key: tuple[str, tuple[str, ...]], request: Request) -> bool:
         """Whether what is remembered is still so; if it is, it may be relied on for a while."""
@@ -188,8 +200,10 @@ def _with_slash(request: Request) -> Response:
     return Response(301, (("Location", location + ("?" + quote(query, safe=IN_QUERY) if query else "")),))
 
 
-def _missing() -> Response:
-    return error_response(404, "")
+def _missing(still: Callable[[], bool] | None = None) -> Response:
+    response = error_response(404)
+    response.still = still
+    return response
 
 
 def _later(why: str) -> Response:

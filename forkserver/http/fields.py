@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from forkserver.http import grammar
 from forkserver.http.grammar import BadRequest
-from forkserver.http.memo import Memo, key_size
+from forkserver.http.memo import Memo
 
 CHUNKED = -1  # as a body's length: it ends with its last chunk
 
@@ -160,7 +160,7 @@ class FieldReader:
     """Reads field blocks, and remembers their lines: in a new block, mostly one or two are new."""
 
     def __init__(self) -> None:
-        self._lines: Memo[bytes, Line] = Memo(512, 32 << 10, key_size)
+        self._lines: Memo[bytes, Line] = Memo(512, 32 << 10)
 
     def read(self, block: bytes, minor: int) -> Fields:
         """Read the field lines of a head of HTTP/1.`minor`, given without the CRLF of the last.

@@ -5,16 +5,16 @@ Knows nothing of what it keeps.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from typing import Generic, TypeVar
+from collections.abc import Callable, Hashable, Sized
+from typing import Generic, Protocol, TypeVar
 
-K = TypeVar("K", bound=Hashable)
+
+class Key(Hashable, Sized, Protocol):
+    """Bytes, text or a tuple."""
+
+
+K = TypeVar("K", bound=Key)
 V = TypeVar("V")
-
-
-def key_size(key: bytes, _value: object) -> int:
-    """The weight of a result that is about as large as the bytes it was made from."""
-    return len(key)
 
 
 class Memo(Generic[K, V]):
@@ -23,8 +23,8 @@ class Memo(Generic[K, V]):
     New results go into `young`.  When that is full it becomes the old generation, and what had been old is
     let go: a result asked for at least once a generation is carried over for ever, and one that nobody asks
     for again is gone after two.  A generation holds at most so many `entries` and so many bytes of
-    `weight`, as `weigh(key, value)` tells; a result that would take more than an eighth of the weight is
-    not kept.
+    `weight`, as `weigh(key, value)` tells, or else the size of the key: for results about as large as the bytes they
+    were made from.  A result that would take more than an eighth of the weight is not kept.
 
     `young` may be read directly where a call would cost too much; on a miss there, ask `get`.  Threads may
     share a memo: each step is one dictionary operation, and a race loses a result at worst.
@@ -32,7 +32,7 @@ class Memo(Generic[K, V]):
 
     __slots__ = ("_entries", "_room", "_weigh", "_weight", "old", "young")
 
-    def __init__(self, entries: int, weight: int, weigh: Callable[[K, V], int]) -> None:
+    def __init__(self, entries: int, weight: int, weigh: Callable[[K, V], int] | None = None) -> None:
         self.young: dict[K, V] = {}
         self.old: dict[K, V] = {}
         self._entries = entries
@@ -51,7 +51,7 @@ class Memo(Generic[K, V]):
 
     def put(self, key: K, value: V) -> None:
         """Keep `value`, which must not be None, for `key`."""
-        weight = self._weigh(key, value)
+        weight = self._weigh(key, value) if self._weigh else len(key)
         if weight * 8 > self._weight:
             return
         if len(self.young) >= self._entries or weight > self._room:

@@ -11,7 +11,7 @@ from typing import BinaryIO, NamedTuple
 from forkserver.http import grammar
 from forkserver.http.fields import CHUNKED, FieldReader, Fields
 from forkserver.http.grammar import BadRequest, next_line
-from forkserver.http.memo import Memo, key_size
+from forkserver.http.memo import Memo
 from forkserver.http.target import RequestLine, parse_line
 
 __all__ = [
@@ -76,10 +76,10 @@ class Parser:
     def __init__(self, limits: HeadLimits = DEFAULT_LIMITS) -> None:
         self._limits = limits
         self._harmless = min(limits.line, limits.field, limits.fields)  # bytes that can break no size limit
-        self._heads: Memo[bytes, Head] = Memo(512, 64 << 10, key_size)
-        self._lines: Memo[bytes, RequestLine] = Memo(1024, 128 << 10, key_size)
+        self._heads: Memo[bytes, Head] = Memo(512, 64 << 10)
+        self._lines: Memo[bytes, RequestLine] = Memo(1024, 128 << 10)
         # One for each version: some fields mean nothing, or are wrong, in HTTP/1.0.
-        self._blocks: tuple[Memo[bytes, Fields], ...] = tuple(Memo(256, 64 << 10, key_size) for _ in (0, 1))
+        self._blocks: tuple[Memo[bytes, Fields], ...] = tuple(Memo(256, 64 << 10) for _ in (0, 1))
         self._reader = FieldReader()
 
     def parse(self, buffer: bytes) -> Head | None:
@@ -102,12 +102,10 @@ class Parser:
         if end - start > self._harmless or text.count(b"\r\n") > self._limits.count:
             self._judge_lines(buffer, start)
         try:
-            head = self._head(text, end + 4)
+            return self._head(text, buffer[: end + 4])
         except BadRequest:
             self._judge_lines(buffer, start)  # what an earlier cut would have been told goes first
             raise
-        self._heads.put(buffer[: end + 4], head)
-        return head
 
     def _judge_lines(self, buffer: bytes, at: int) -> None:
         """Refuse the first line from `at` on, up to an empty one, that is too large or ends badly.
@@ -124,15 +122,21 @@ class Parser:
             room = min(limits.field, limits.fields - (at - block) - 2)
             at = next_line(buffer, at, room, 431, "the fields are too large")
 
-    def _head(self, text: bytes, size: int) -> Head:
+    def _head(self, text: bytes, raw: bytes) -> Head:
+        """The head of `text`, which is `raw` without the empty lines around it."""
         line_text, _, block = text.partition(b"\r\n")
         line = self._line(line_text)
+        familiar = block in self._blocks[line.minor].young
         fields = self._fields(block, line.minor)
         # RFC 1945 section 8.3; in HTTP/1.1 a request without a length has no body (RFC 9112 section 6.3)
         if not line.minor and not fields.sized and line.method in ("POST", "PUT"):
             raise BadRequest(411, "a POST or PUT of HTTP/1.0 needs a Content-Length")
         keep_alive = not fields.close and (line.minor > 0 or fields.keep)
-        return Head(line, fields, _host(line.authority or fields.host or ""), fields.length, keep_alive, size)
+        host = _host(line.authority or fields.host or "")
+        head = Head(line, fields, host, fields.length, keep_alive, len(raw))
+        if familiar:  # else it hardly comes again: another line would come with its fields first
+            self._heads.put(raw, head)
+        return head
 
     def _line(self, text: bytes) -> RequestLine:
         line = self._lines.get(text)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from html import escape
 from typing import Protocol
 
@@ -195,10 +196,14 @@ h1 {{ margin: 0 0 1rem; font-size: 1.8rem; line-height: 1.2 }}
 
 
 def error_response(status: int, detail: str = "", fields: tuple[tuple[str, str], ...] = ()) -> Response:
-    """A page that says in plain words what a status means, then `detail` (plain text); `fields` are added."""
+    """A page that says in plain words what a status means, with `detail` (plain text) below; `fields` are added."""
+    return Response(status, (("Content-Type", "text/html; charset=utf-8"), *fields), _page(status, detail))
+
+
+@lru_cache(64)
+def _page(status: int, detail: str) -> bytes:
     title = f"{status} {REASONS.get(status, '')}".strip()
     text = f"<p>{EXPLANATIONS.get(status, 'This is all the server has to say.')}</p>"
     if detail:
         text += f'\n<p class="detail">{escape(detail)}</p>'
-    page = PAGE.format(title=title, text=text).encode("utf-8", "replace")
-    return Response(status, (("Content-Type", "text/html; charset=utf-8"), *fields), page)
+    return PAGE.format(title=title, text=text).encode("utf-8", "replace")

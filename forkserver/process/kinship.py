@@ -25,6 +25,11 @@ def end_with(parent: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+def outlive_parent() -> None:
+    """Take that back."""
+    _prctl(PR_SET_PDEATHSIG, 0)
+
+
 def _prctl(word: int, value: int) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(word, value, 0, 0, 0):

@@ -50,7 +50,7 @@ class Drain:
 
 @dataclass(frozen=True, slots=True)
 class Quit:
-    """Master to worker: leave at once."""
+    """Master to worker, or to mold: leave at once."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from forkserver.process import forking, kinship, privileges, signals
+from forkserver.process import forking, kinship, privileges, signals, will
 from forkserver.process.lifeline import Lifeline
-from forkserver.process.messages import Channel, Loaded, NotSpawned, Refused, Spawn
+from forkserver.process.messages import Channel, Loaded, NotSpawned, Quit, Refused, Spawn
 from forkserver.process.program import CannotLoad, Place, Program
 from forkserver.process.scoreboard import Scoreboard, Word
 from forkserver.process.sockets import Listener
@@ -65,6 +65,7 @@ class Mold:
         else:
             gc.collect()
             gc.freeze()  # what is loaded stays out of the collector's sight, so that its pages stay shared
+            kinship.outlive_parent()
             self.channel.send(Loaded())
             self._fork_on_demand(loaded)
 
@@ -72,13 +73,22 @@ class Mold:
         while True:
             self.channel.wait()
             heard = self.channel.receive()
-            if heard is None:  # the master wants us no more, or is gone: our workers are not ours, and live on
+            if heard is None:
+                self._orphaned()
                 return
             for order, descriptors in heard:
+                if isinstance(order, Quit):  # our workers are not ours, and live on
+                    return
                 if isinstance(order, Spawn):
                     self._spawn(loaded, order.seat, descriptors)
                 for descriptor in descriptors:
                     os.close(descriptor)
+
+    def _orphaned(self) -> None:
+        """The line ended without a word: the master was killed.  The port is let go before anything else."""
+        for listener in self.listeners:
+            listener.socket.close()
+        will.carry_out(self.board, self.config.limits.graceful_timeout)
 
     def _spawn(self, loaded: Any, seat: int, descriptors: tuple[int, ...]) -> None:
         """Fork twice, so that the worker loses its parent and becomes the master's own child (prctl(2), subreaper)."""

@@ -288,6 +288,8 @@ class Pool:
         if generation.mold:
             now = time.monotonic()
             self.molds[generation.mold] = now + QUIT_LIMIT if generation.loaded else now
+        if generation.channel:
+            generation.channel.send(messages.Quit())
         self._close_channel(generation)
         generation.mold = 0
 

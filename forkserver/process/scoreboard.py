@@ -67,7 +67,7 @@ class Slot:
     def clear(self) -> None:
         self.words[:] = memoryview(bytes(8 * _WORDS)).cast("Q")
         self.times[:] = memoryview(bytes(8 * _TIMES)).cast("d")
-        self.clients[:] = memoryview(bytes(2 * BUCKETS)).cast("H")
+        self.clients[:] = memoryview(bytes(4 * BUCKETS)).cast("I")
 
     def count(self, connections: int, requests: int, sent: int) -> None:
         """The figures as they are now; once a turn of a worker's loop."""
@@ -109,10 +109,10 @@ class Scoreboard:
     """All slots; made by the master before the first fork, inherited by all."""
 
     def __init__(self, seats: int = SEATS) -> None:
-        shared = memoryview(mmap.mmap(-1, 8 + seats * (_SLOT + 2 * BUCKETS)))  # anonymous, mmap(2)
+        shared = memoryview(mmap.mmap(-1, 8 + seats * (_SLOT + 4 * BUCKETS)))  # anonymous, mmap(2)
         self._used = shared[:8].cast("Q")  # written by the master: seats below this number may be taken
         memory = shared[8:]
-        clients = memory[seats * _SLOT :].cast("H")
+        clients = memory[seats * _SLOT :].cast("I")
         self.slots = tuple(
             Slot(
                 memory[seat * _SLOT : (seat + 1) * _SLOT],

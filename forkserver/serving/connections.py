@@ -5,6 +5,7 @@ Knows who is here and how many may be; knows nothing of what is said.
 
 from __future__ import annotations
 
+import resource
 import select
 import socket
 from collections.abc import Callable
@@ -43,7 +44,10 @@ class Connections:
         self.epoll, self.limits, self.clock, self.clients, self.log = epoll, limits, clock, clients, log
         self.by_descriptor: dict[int, Connection] = {}
         self.doors = Doors(listeners, epoll)
-        self.turn_away: Callable[[Connection], None] = Connection.close  # set by whoever can speak with clients
+        self.turn_away: Callable[[Connection], None] = self.close  # set by whoever can speak with clients
+        # The applications need descriptors, too: for files, for databases.
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self.room = max(1, min(limits.connections, files * 3 // 4))
 
     def all(self) -> list[Connection]:
         """As they are now, so that some may be closed on the way."""
@@ -51,35 +55,34 @@ class Connections:
 
     def open_doors(self) -> None:
         """Listen, unless we are full."""
-        self.doors.set_open(len(self.by_descriptor) < self.limits.connections)
+        self.doors.set_open(len(self.by_descriptor) < self.room)
 
-    def accept(self, door: Door) -> None:
-        """One connection a wake-up: the siblings are awake for the next."""
+    def accept(self, door: Door) -> bool:
+        """One connection a wake-up: the siblings are awake for the next.  False when there is none."""
         try:
             accepted = door.accept()
         except OSError as error:
             self.log.warning(f"no more connections for now: {error.strerror}")
             self.doors.set_open(False)  # until one is closed or the next sweep: never spin
-            return
+            return False
         if accepted is None:
-            return
+            return False
         sock, peer, port = accepted
         connection = Connection(sock, peer, port, door.local, self.clock.now)
-        if self.limits.connections_per_client and not self._welcome(connection):
-            return
         self.by_descriptor[connection.descriptor] = connection
         self.epoll.register(connection.descriptor, READABLE)
-        if len(self.by_descriptor) >= self.limits.connections:
+        if self.limits.connections_per_client:
+            self._count(connection)
+        if len(self.by_descriptor) >= self.room:
             self.doors.set_open(False)
-
-    def _welcome(self, connection: Connection) -> bool:
-        """Whether this client may have one connection more."""
-        if self.clients.hold(connection.peer, 1) > self.limits.connections_per_client:
-            self.clients.hold(connection.peer, -1)
-            self.turn_away(connection)
-            return False
-        connection.counted = True
         return True
+
+    def _count(self, connection: Connection) -> None:
+        """Count it among its client's, and turn it away when those are too many."""
+        connection.counted = True
+        if self.clients.hold(connection.peer, 1) > self.limits.connections_per_client:
+            self.turn_away(connection)
+            self.watch(connection)
 
     def watch(self, connection: Connection) -> None:
         """Have epoll watch for what the state wants."""
@@ -101,8 +104,6 @@ class Connections:
     def leave(self) -> None:
         """Take what the kernel had queued for us, then accept no more, for good."""
         for door in self.doors.all():
-            before = -1
-            while before != len(self.by_descriptor):
-                before = len(self.by_descriptor)
-                self.accept(door)
+            while self.accept(door):
+                pass
         self.doors.close()

@@ -28,7 +28,6 @@ from forkserver.serving.spool import Spool
 if TYPE_CHECKING:
     from forkserver.log import ErrorLog
 
-READ_OFF = 65536  # bytes
 LINE = 1024  # bytes of a request line that could not be read that are logged
 
 
@@ -237,23 +236,23 @@ class Conversations:
         """Note a reply as given; give its log line."""
         head, sent = reply.head, connection.moved
         return self.ledger.enter(
-            Exchange(
-                peer=connection.peer,
-                peer_port=connection.port,
-                local_port=connection.local[1],
-                server_name=head.host if head else "",
-                head=head,
-                line=head.line.text if head else reply.line,
-                user="",
-                status=reply.status,
-                body_sent=max(0, sent - reply.head_size - reply.framing),
-                received=connection.received,
-                sent=sent,
-                began=connection.began,
-                ended=time.time() if self.ledger.timed else 0.0,
-                fields=reply.fields,
-                keep=reply.keep,
-                aborted=aborted,
+            Exchange(  # in the order of its fields: by name it would cost twice as much
+                connection.peer,
+                connection.port,
+                connection.local[1],
+                head.host if head else "",
+                head,
+                head.line.text if head else reply.line,
+                "",  # nobody is authenticated yet
+                reply.status,
+                max(0, sent - reply.head_size - reply.framing),
+                connection.received,
+                sent,
+                connection.began,
+                time.time() if self.ledger.timed else 0.0,
+                reply.fields,
+                reply.keep,
+                aborted,
             )
         )
 
@@ -279,15 +278,7 @@ class Conversations:
 
     def turn_away(self, connection: Connection) -> None:
         """A client has too many connections: say so on the newest, without waiting for what it wants."""
-        self.log.info(f"{connection.peer}: too many connections")
-        response = error_response(503, "There are too many connections from your address.")
-        reply = compose(None, response, keep=False, server=self.server)
-        reply.start(self.clock.date)
-        connection.reply = reply
-        with contextlib.suppress(OSError):  # it may have left by itself
-            connection.flush(self.clock.now)
-            connection.recv(READ_OFF)  # unread, its request would turn the close into a reset, and our answer be lost
-        connection.close()
+        self.refuse(connection, 503, "There are too many connections from your address.")
 
 
 _STEPS: dict[State, Callable[[Conversations, Connection], bool]] = {

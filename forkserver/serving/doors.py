@@ -10,7 +10,12 @@ import select
 import socket
 
 REBALANCE = 16  # connections after which a listener goes to the end of the kernel's queue of waiters
-EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+# Trouble of one connection that waited, told here instead of by its first read: the next may be well (accept(2)).
+PASSING = {
+    *(errno.ECONNABORTED, errno.EPROTO, errno.ENOPROTOOPT, errno.EOPNOTSUPP, errno.EPERM),
+    *(errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENONET),
+}
 
 
 class Door:
@@ -33,17 +38,20 @@ class Door:
                 self.epoll.unregister(self.descriptor)
 
     def accept(self) -> tuple[socket.socket, str, int] | None:
-        """One connection: its socket, peer and port; None when a sibling was quicker or the peer has gone.
+        """One connection: its socket, peer and port; None when there is none, as a sibling was quicker.
 
         The kernel wakes the waiter that came last, so that one worker would get nearly all; who has had its share
-        goes to the end of the queue.  OSError of `EXHAUSTED` when the system has no room for one more.
+        goes to the end of the queue.  OSError when the system has no room for one more.
         """
-        try:
-            accepted, address = self.listener.accept()
-        except OSError as error:
-            if error.errno in EXHAUSTED:
-                raise
-            return None  # a sibling took it, or the peer's network trouble is told here instead of by a read
+        while True:
+            try:
+                accepted, address = self.listener.accept()
+                break
+            except BlockingIOError:
+                return None
+            except OSError as error:
+                if error.errno not in PASSING:
+                    raise
         accepted.setblocking(False)
         self.count += 1
         if self.count % REBALANCE == 0 and self.watched:

@@ -18,7 +18,8 @@ ENTRIES = 4096
 MEMORY = 8 << 20  # bytes of replies
 LARGEST = 136 << 10  # bytes of a reply worth keeping: what `static` keeps in memory, and its head
 SEEN = 8192  # heads remembered by their hash alone, until one comes a second time
-PEERS = 256  # log lines kept for one reply within one second
+NOTED = 4096  # log lines kept within one second, for all replies
+LONGEST = 1024  # characters of such a line
 
 
 @dataclass(slots=True)
@@ -56,6 +57,7 @@ class Replies:
     def __init__(self) -> None:
         self.memo: Memo[bytes, Ready] = Memo(ENTRIES, MEMORY, _weight)
         self.seen: set[int] = set()
+        self.noted: list[Ready] = []  # those that have lines of this second
 
     def worth_keeping(self, request: bytes, size: int) -> bool:
         """Whether these bytes came before: what comes once would only push out what comes always."""
@@ -84,5 +86,16 @@ class Replies:
             return False
         ready.wire = b"".join((ready.before, date, ready.after, ready.body))
         ready.second = second
-        ready.lines = {}
         return True
+
+    def note(self, ready: Ready, peer: str, line: str) -> None:
+        """Keep a log line for the rest of this second."""
+        if line and len(line) <= LONGEST and len(self.noted) < NOTED:
+            self.noted.append(ready)
+            ready.lines[peer] = line
+
+    def forget_lines(self) -> None:
+        """A new second."""
+        for ready in self.noted:
+            ready.lines.clear()
+        self.noted.clear()

@@ -20,7 +20,7 @@ from forkserver.serving.connections import READABLE, Clients, Connections
 from forkserver.serving.conversation import Conversations, Progress
 from forkserver.serving.leaving import Leaving
 from forkserver.serving.ledger import Ledger
-from forkserver.serving.replies import PEERS, Ready
+from forkserver.serving.replies import Ready
 from forkserver.serving.routing import Site
 
 if TYPE_CHECKING:
@@ -110,7 +110,8 @@ class Worker:
         if not events and ledger.lines:
             ledger.write()
             events = self.epoll.poll(self._patience(), EVENTS)
-        self.clock.tick()
+        if self.clock.tick():
+            self.replies.forget_lines()
         for descriptor, event in events:
             connection = connections.get(descriptor)
             if connection is None:
@@ -121,9 +122,9 @@ class Worker:
                 _READY[connection.state](self, connection)
         if len(ledger.lines) >= BATCH:
             ledger.write()
-        self.figures.count(len(connections), ledger.requests, ledger.sent)
         if self.clock.now >= self.next_sweep:
             self._sweep()
+        self.figures.count(len(connections), ledger.requests, ledger.sent)
 
     def _patience(self) -> float:
         """Seconds to sleep at most; with nobody to look after, for ever."""
@@ -187,8 +188,8 @@ class Worker:
         connection.began, connection.received = self.clock.wall, received
         connection.moved = len(ready.wire)
         line = self.talk.enter_log(connection, ready.reply(0))
-        if self.ledger.format.repeatable and len(ready.lines) < PEERS and line:
-            ready.lines[connection.peer] = line
+        if self.ledger.format.repeatable:
+            self.replies.note(ready, connection.peer, line)
 
     def _unsent(self, connection: Connection, ready: Ready, received: int, error: OSError) -> None:
         if isinstance(error, BlockingIOError):
@@ -268,7 +269,8 @@ class Worker:
 
     def _expire(self, connection: Connection, why: str) -> None:
         """Tell the peer if it began something and can still be told (RFC 9110 section 15.5.9)."""
-        if connection.state is State.BODY or (connection.state is State.READING and connection.buffer):
+        head_begun = connection.state is State.READING and connection.buffer.strip(b"\r\n")
+        if head_begun or connection.state is State.BODY:
             self.talk.refuse(connection, 408, why, connection.head)
             self.connections.watch(connection)
         else:
@@ -280,7 +282,8 @@ class Worker:
         for order in self.orders.read():
             if order == "quit":
                 self.done = True
-            elif self.leaving is None:
+                return
+            if self.leaving is None:
                 self._leave(stopping=order == "stop")
             else:
                 self.leaving.stopping = self.leaving.stopping or order == "stop"
@@ -304,7 +307,7 @@ class Worker:
                     self.connections.close(connection)
             elif leaving.over(now):
                 self.talk.abort(connection, "did not finish in time")
-        self.done = not self.connections.by_descriptor
+        self.done = self.done or not self.connections.by_descriptor
 
 
 _READY: dict[State, Callable[[Worker, Connection], None]] = {

@@ -146,11 +146,18 @@ def test_other_replies_do_not(ask, site, page):
     page.write_bytes(bytes(200_000))
     for target, fields in [
         ("/a.txt", {}),
-        ("/gone", {}),
         ("/a.txt", {"if_match": '"x"'}),
         ("/a.txt", {"range": "bytes=0-0"}),
     ]:
         assert ask(site(), "GET", target, now=START, **fields).still is None
+
+
+def test_what_is_missing_is_so_until_it_comes(ask, site, root):
+    got = ask(site(), "GET", "/later.txt", now=START)
+    assert got.status == 404
+    assert got.still()
+    (root / "later.txt").write_text("here")
+    assert not got.still()
 
 
 def test_what_has_only_just_changed_is_not_remembered(ask, site, page, looks):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from forkserver.http.memo import Memo, key_size
+from forkserver.http.memo import Memo
 
 
 def test_what_is_asked_for_stays_and_what_is_not_goes() -> None:
-    memo: Memo[bytes, int] = Memo(4, 1000, key_size)
+    memo: Memo[bytes, int] = Memo(4, 1000)
     memo.put(b"always", 1)
     memo.put(b"once", 2)
     for number in range(100):
@@ -18,7 +18,7 @@ def test_what_is_asked_for_stays_and_what_is_not_goes() -> None:
 
 
 def test_weight_bounds_a_generation() -> None:
-    memo: Memo[bytes, int] = Memo(1000, 100, key_size)
+    memo: Memo[bytes, int] = Memo(1000, 100)
     for number in range(50):
         memo.put(b"%010d" % number, number)
         assert sum(map(len, memo.young)) <= 100
@@ -27,7 +27,7 @@ def test_weight_bounds_a_generation() -> None:
 
 
 def test_what_is_too_heavy_is_not_kept() -> None:
-    memo: Memo[bytes, int] = Memo(10, 80, key_size)
+    memo: Memo[bytes, int] = Memo(10, 80)
     memo.put(b"x" * 11, 1)
     memo.put(b"x" * 10, 2)
     assert memo.young == {b"x" * 10: 2}

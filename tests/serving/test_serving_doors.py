@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from forkserver.serving.doors import EXHAUSTED, REBALANCE, Door, Doors
+from forkserver.serving.doors import PASSING, REBALANCE, Door, Doors
 
 
 @pytest.fixture
@@ -64,8 +64,8 @@ class Troubled:
 
     family = socket.AF_INET
 
-    def __init__(self, number: int) -> None:
-        self.number = number
+    def __init__(self, *numbers: int) -> None:
+        self.numbers = list(numbers)
 
     def fileno(self) -> int:
         return 0
@@ -74,18 +74,21 @@ class Troubled:
         return "127.0.0.1", 80
 
     def accept(self) -> None:
-        raise OSError(self.number, os.strerror(self.number))
+        number = self.numbers.pop(0)
+        raise OSError(number, os.strerror(number))
 
 
-@pytest.mark.parametrize("number", sorted(EXHAUSTED))
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EINVAL])
 def test_want_of_means_is_told(epoll: select.epoll, number: int) -> None:
     with pytest.raises(OSError, match=os.strerror(number)):
         Door(Troubled(number), epoll).accept()  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("number", [errno.EAGAIN, errno.ECONNABORTED, errno.EPROTO, errno.ENETDOWN, errno.EHOSTUNREACH])
-def test_the_trouble_of_a_peer_is_not(epoll: select.epoll, number: int) -> None:
-    assert Door(Troubled(number), epoll).accept() is None  # type: ignore[arg-type]
+@pytest.mark.parametrize("number", sorted(PASSING))
+def test_after_the_trouble_of_one_peer_the_next_is_asked_for(epoll: select.epoll, number: int) -> None:
+    listener = Troubled(number, number, errno.EAGAIN)
+    assert Door(listener, epoll).accept() is None  # type: ignore[arg-type]
+    assert not listener.numbers
 
 
 def test_doors_are_open_or_shut_together(epoll: select.epoll) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from forkserver.serving.replies import ENTRIES, LARGEST, SEEN, Ready, Replies
+from forkserver.serving.replies import ENTRIES, LARGEST, LONGEST, NOTED, SEEN, Ready, Replies
 from tests.serving.fakes import Stage, head_of, text
 
 ASK = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n"
@@ -51,11 +51,27 @@ def test_what_is_kept_is_bounded_in_number_and_size() -> None:
     assert sum(len(one.body) for one in kept) <= 32 << 20
 
 
-def test_a_refreshed_reply_has_the_date_and_new_lines() -> None:
+def test_a_refreshed_reply_has_the_date() -> None:
     replies, one = Replies(), ready()
-    one.lines["192.0.2.1"] = "of the last second"
     assert replies.refresh(ASK, one, 7, b"DATE")
-    assert (one.second, one.wire, one.lines) == (7, b"HEAD DATE REST\r\n\r\nbody", {})
+    assert (one.second, one.wire) == (7, b"HEAD DATE REST\r\n\r\nbody")
+
+
+def test_lines_are_kept_for_a_second() -> None:
+    replies, one = Replies(), ready()
+    replies.note(one, "192.0.2.1", "a line\n")
+    assert one.lines == {"192.0.2.1": "a line\n"}
+    replies.forget_lines()
+    assert one.lines == {}
+
+
+def test_long_lines_and_very_many_are_not_kept() -> None:
+    replies, one = Replies(), ready()
+    replies.note(one, "192.0.2.1", "x" * (LONGEST + 1))
+    assert one.lines == {}
+    for number in range(NOTED + 1):
+        replies.note(one, str(number), "a line\n")
+    assert len(one.lines) == NOTED
 
 
 def test_what_is_not_true_any_more_is_forgotten() -> None:
