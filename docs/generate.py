@@ -196,8 +196,9 @@ def option_tables() -> str:
     parts = []
     for name, rows in sections():
         head, about = words.SECTIONS[name]
-        lines = [(f"`{row.key}`", "" if row.default is None else f"`{row.default}`", meaning_of(row)) for row in rows]
-        lines = [(key, default if default != "``" else "empty", told) for key, default, told in lines]
+        lines = [
+            (f"`{row.key}`", default_of(row).removeprefix("default").lstrip(": "), meaning_of(row)) for row in rows
+        ]
         parts.append(f"**`{head}`** {about}\n\n{table(('option', 'default', 'meaning'), lines)}")
     return "\n".join(parts)
 

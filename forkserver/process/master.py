@@ -217,7 +217,7 @@ class Master:
         where = ", ".join(listener.name for listener in current.listeners)
         self.log.info(f"generation {current.number} serves at {where} with {self.pool.children.want} workers")
         self.report.last_refusal = ""
-        self.notifier.ready()
+        self.notifier.ready(self.report.figures(time.monotonic()))
         self._announce("")
 
     def _settled(self) -> None:
@@ -241,7 +241,7 @@ class Master:
         if self.pool.current:
             self.log.error(f"reload refused: {why}", lines=True)
             self.report.last_refusal = why
-            self.notifier.ready()
+            self.notifier.ready(self.report.figures(time.monotonic()))
             self._answer({"ok": False, "why": why})
             return
         self.log.error(f"cannot start: {why}", lines=True)

@@ -36,8 +36,10 @@ class Notifier:
             except OSError:  # full, gone or forbidden: sd_notify(3) has no one to tell, and serving goes on
                 return
 
-    def ready(self) -> None:
-        self.send("READY=1")
+    def ready(self, status: str) -> None:
+        """READY=1 and STATUS= in one, so that whoever waits for the one finds the other."""
+        self.status = _line(status)
+        self.send("READY=1", f"STATUS={self.status}")
 
     def reloading(self) -> None:
         """RELOADING=1 wants the time it began, so that a READY=1 can be matched to it."""
@@ -56,7 +58,10 @@ class Notifier:
 
     def say(self, status: str) -> None:
         """STATUS=, when it is another than before."""
-        status = " ".join(status.split())
-        if status != self.status:
-            self.status = status
-            self.send(f"STATUS={status}")
+        if _line(status) != self.status:
+            self.status = _line(status)
+            self.send(f"STATUS={self.status}")
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())

@@ -31,14 +31,15 @@ def test_the_states_are_told(ear: tuple[socket.socket, str]) -> None:
     environ = {"NOTIFY_SOCKET": name, "OTHER": "stays"}
     notifier = Notifier(environ)
     assert environ == {"OTHER": "stays"}
-    notifier.ready()
+    notifier.ready("3 workers")
     notifier.stopping()
     notifier.say("4 workers,\n  2 connections")
     notifier.say("4 workers, 2 connections")  # as before: not told again
     notifier.alive()  # no watchdog: silent
-    notifier.ready()
+    notifier.ready("3 workers")
     heard = [sock.recv(4096).decode() for _ in range(4)]
-    assert heard == ["READY=1", "STOPPING=1", "STATUS=4 workers, 2 connections", "READY=1"]
+    ready = "READY=1\nSTATUS=3 workers"
+    assert heard == [ready, "STOPPING=1", "STATUS=4 workers, 2 connections", ready]
     with pytest.raises(BlockingIOError):
         sock.recv(4096)
 
@@ -87,7 +88,7 @@ def test_the_watchdog_hears_twice_in_its_interval() -> None:
 def test_without_a_listener_all_is_silent_and_harmless(address: str) -> None:
     notifier = Notifier({"NOTIFY_SOCKET": address} if address else {})
     before = os.listdir("/proc/self/fd")
-    notifier.ready()
+    notifier.ready("3 workers")
     notifier.reloading()
     notifier.stopping()
     notifier.say("unheard")

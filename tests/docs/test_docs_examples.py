@@ -1,0 +1,99 @@
+"""What the documents show works as it is shown."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from docs import words
+from forkserver import __version__, config
+from forkserver.apps import KINDS
+from forkserver.config import Config, ConfigError
+from tests.daemons import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+EXAMPLES = [*re.findall(r"^```ini\n(.*?)^```$", README, re.DOTALL | re.MULTILINE), words.EXAMPLE]
+DOCUMENTS = ["README.md", "CHANGELOG.md", "docs/ARCHITECTURE.md"]
+
+# What the mistakes are that README.md shows the complaints about.
+WRONG = """\
+[server]
+listen = 8080
+worker = 4
+[limits]
+idle_timeout = 75
+[/]
+static = {srv}/nowhere
+"""
+
+
+def parsed(text: str, folder: Path) -> Config:
+    """A configuration as on a machine that has the folders it names, all below `folder`."""
+    for path in re.findall(r"/srv/[\w/]+", text):
+        (folder / path.lstrip("/")).mkdir(parents=True, exist_ok=True)
+    moved = re.sub(r"(?<=[ -])/(?=srv/|var/)", f"{folder}/", text)
+    return config.parse(moved, str(folder / "server.ini"), KINDS, environ={})
+
+
+@pytest.mark.parametrize("text", EXAMPLES)
+def test_examples_are_good(text: str, tmp_path: Path) -> None:
+    assert parsed(text, tmp_path).mounts
+
+
+def test_the_map_of_a_site(tmp_path: Path) -> None:
+    made = parsed(EXAMPLES[0], tmp_path)
+    mounts = {config.section_of(mount): mount.kind for mount in made.mounts}
+    assert mounts == {
+        "/": "static",
+        "/downloads": "static",
+        "/old": "redirect",
+        "blog.example.org/": "static",
+        "blog.example.org/feed": "redirect",
+    }
+
+
+def test_the_complaints_are_those_that_are_shown(tmp_path: Path) -> None:
+    name = str(tmp_path / "server.ini")
+    with pytest.raises(ConfigError) as caught:
+        config.parse(WRONG.format(srv=tmp_path), name, KINDS)
+    said = str(caught.value).replace(f"{tmp_path}/nowhere", "/srv/nowhere").replace(name, "/etc/forkserver/server.ini")
+    shown = [line.strip() for line in README.splitlines() if re.match(r" {4}/etc/forkserver/server\.ini:\d", line)]
+    assert said.splitlines() == shown
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_links_lead_somewhere(name: str) -> None:
+    document = ROOT / name
+    text = document.read_text(encoding="utf-8")
+    headings = {re.sub(r"[^\w -]", "", line.lstrip("# ")).lower().replace(" ", "-") for line in text.splitlines()}
+    for target in re.findall(r"\]\(([^)]+)\)", text):
+        if target.startswith("#"):
+            assert target[1:] in headings, target
+        elif "://" not in target:
+            assert (document.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_files_that_are_named_exist(name: str) -> None:
+    """Paths between backquotes that begin with a folder of ours; the rooms may be named without the package."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    rooms = [folder.name for folder in (ROOT / "forkserver").iterdir() if folder.is_dir()]
+    ours = "|".join([*rooms, "forkserver", "tests", "docs", "conf", "systemd", "benchmarks"])
+    for path in re.findall(rf"`((?:{ours})/[\w./-]+)`", text):
+        assert (ROOT / path).exists() or (ROOT / "forkserver" / path).exists(), path
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"(?:^ {4}|`)make ([a-z]+)", README, re.MULTILINE))))
+def test_make_knows_the_targets_that_are_named(target: str) -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert re.search(rf"^{target}:", makefile, re.MULTILINE)
+
+
+def test_the_changelog_begins_with_this_version() -> None:
+    versions = re.findall(
+        r"^## \[([^\]]+)\] - (.+)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert versions[0][0] == __version__
+    assert re.fullmatch(r"unreleased|\d{4}-\d\d-\d\d", versions[0][1])
