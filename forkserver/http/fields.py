@@ -185,10 +185,9 @@ class FieldReader:
         return _fields(items, values, effects, minor)
 
     def _recall(self, line: bytes) -> Line:
-        known = self._lines.get(line)
-        if known is None:
-            known = _read(line)
-            self._lines.put(line, known)
+        """A line that is not among the young."""
+        known = self._lines.old.get(line) or _read(line)
+        self._lines.put(line, known)
         return known
 
 

@@ -129,6 +129,30 @@ class Connection:
         (size,) = struct.unpack("i", fcntl.ioctl(self.descriptor, termios.TIOCOUTQ, bytes(4)))
         return int(size)
 
+    def send_whole(self) -> bool:
+        """The short way for a reply of one piece: send it in one call; False when there is more to do.
+
+        OSError when the peer is gone.
+        """
+        reply = self.reply
+        assert reply is not None
+        parts = reply.parts
+        if len(parts) != 1 or reply.source is not None:
+            return False
+        wire = parts[0]
+        if type(wire) is not bytes:
+            return False
+        try:
+            sent = self.send(wire)
+        except BlockingIOError:
+            return False
+        self.moved += sent
+        if sent != len(wire):
+            parts[0] = memoryview(wire)[sent:]
+            return False
+        parts.clear()
+        return True
+
     def flush(self, now: float) -> bool:
         """Send what the socket takes of the reply; True once it is out.
 

@@ -209,7 +209,7 @@ class Conversations:
     def flush(self, connection: Connection) -> None:
         """Send what the socket takes; once all is out, log it and go on."""
         try:
-            if connection.flush(self.clock.now):
+            if connection.send_whole() or connection.flush(self.clock.now):
                 self._finish(connection)
         except OSError as error:
             self.abort(connection, str(error))
@@ -221,7 +221,10 @@ class Conversations:
         reply = connection.reply
         assert reply is not None
         self.enter_log(connection, reply)
-        self._release(connection)
+        if reply.origin is None and connection.spool is None:
+            connection.reply = None
+        else:
+            self._release(connection)
         connection.head = connection.mount = None
         connection.answered += 1
         if reply.keep:
