@@ -81,7 +81,7 @@ def client(path: str, kinds: Kinds, timeout: float | None = None) -> ControlClie
     try:
         return ControlClient(place, timeout)
     except NotRunning as error:
-        raise Refusal(NOT_RUNNING, str(error)) from None
+        raise Refusal(NOT_RUNNING, f"{error}; if [server] control was changed, the old place is still good") from None
     except OSError as error:
         raise Refusal(FAILED, f"{place}: {error.strerror}") from None
 
@@ -114,8 +114,9 @@ def run(arguments: Arguments, kinds: Kinds) -> int:
 
 def serve(arguments: Arguments, kinds: Kinds) -> int:
     """The configuration is written on the spot; what is wrong with it is wrong with the command line."""
+    control, _ = default_places(f"serve-{os.getpid()}")  # several may serve one folder
     text = (
-        f"[server]\nlisten = {arguments.listen}\nworkers = {arguments.workers}\n"
+        f"[server]\nlisten = {arguments.listen}\nworkers = {arguments.workers}\ncontrol = {control}\n"
         f"[/]\nstatic = {os.path.abspath(arguments.folder)}\nlisting = yes\n"
     )
 
@@ -228,7 +229,7 @@ def check(arguments: Arguments, kinds: Kinds) -> int:
     if arguments.show:
         say(describe.show(config).rstrip("\n"))
     if arguments.diff:
-        for line in describe.diff(_running(path, kinds), config):
+        for line in describe.diff(_running(path, kinds), config) or ["no differences"]:
             say(line)
     if not (arguments.show or arguments.diff):
         say(f"{path}: good")

@@ -12,6 +12,8 @@ logs=/var/log/forkserver
 state=/var/lib/forkserver
 units=/usr/local/lib/systemd/system     # systemd's place for what an administrator installs; drop-ins go to /etc
 rotation=/etc/logrotate.d/forkserver
+command=/usr/local/bin/forkserver
+manual=/usr/local/share/man
 account=forkserver
 
 usage() {
@@ -73,7 +75,7 @@ build_release() {
         >"$release/shipped/server.ini"
     cp "$source/systemd/forkserver.service" "$source/systemd/forkserver.socket" "$source/systemd/port80.conf" \
         "$source/systemd/forkserver.logrotate" "$release/shipped/"
-    cp "$source/README.md" "$release/"
+    cp "$source/README.md" "$source/docs/forkserver.1" "$source/docs/forkserver.ini.5" "$release/"
 }
 
 make_account() {
@@ -117,6 +119,18 @@ switch() {
     release=
 }
 
+# For the person at the shell: the command on PATH, and its pages for man(1).
+offer() {
+    mkdir -p "$(dirname "$command")" "$manual/man1" "$manual/man5"
+    if [ ! -e "$command" ] || [ "$(readlink "$command")" = "$opt/bin/forkserver" ]; then
+        ln -sfn "$opt/bin/forkserver" "$command"
+    else
+        say "Kept your $command; ours is $opt/bin/forkserver"
+    fi
+    ln -sfn "$opt/current/forkserver.1" "$manual/man1/forkserver.1"
+    ln -sfn "$opt/current/forkserver.ini.5" "$manual/man5/forkserver.ini.5"
+}
+
 install_forkserver() {
     [ -r "$source/setup.cfg" ] && [ -d "$source/forkserver" ] || fail "$source is not forkserver's source tree"
     choose_python
@@ -128,6 +142,7 @@ install_forkserver() {
     install -m 644 "$release/shipped/forkserver.service" "$units/forkserver.service"
     place forkserver.logrotate "$rotation"
     switch
+    offer
     with_systemd daemon-reload
     say "Installed $("$opt/bin/forkserver" --version).  Configuration: $etc/server.ini   Pages: $etc/site   Logs: $logs"
     if [ -d /run/systemd/system ] && systemctl --quiet is-active forkserver.service; then
@@ -138,7 +153,19 @@ install_forkserver() {
     fi
 }
 
-uninstall_forkserver() {
+un# For the person at the shell: the command on PATH, and its pages for man(1).
+offer() {
+    mkdir -p "$(dirname "$command")" "$manual/man1" "$manual/man5"
+    if [ ! -e "$command" ] || [ "$(readlink "$command")" = "$opt/bin/forkserver" ]; then
+        ln -sfn "$opt/bin/forkserver" "$command"
+    else
+        say "Kept your $command; ours is $opt/bin/forkserver"
+    fi
+    ln -sfn "$opt/current/forkserver.1" "$manual/man1/forkserver.1"
+    ln -sfn "$opt/current/forkserver.ini.5" "$manual/man5/forkserver.ini.5"
+}
+
+install_forkserver() {
     if [ -e "$units/forkserver.service" ]; then
         with_systemd disable --now forkserver.service
     fi
@@ -146,8 +173,9 @@ uninstall_forkserver() {
         with_systemd disable --now forkserver.socket
         rm -f /etc/systemd/system/forkserver.socket
     fi
+    [ "$(readlink "$command")" != "$opt/bin/forkserver" ] || rm -f "$command"
     rm -rf "$opt"
-    rm -f "$units/forkserver.service" "$rotation"
+    rm -f "$units/forkserver.service" "$rotation" "$manual/man1/forkserver.1" "$manual/man5/forkserver.ini.5"
     if [ -n "$purge" ]; then
         rm -rf "$etc" "$logs" "$state" /etc/systemd/system/forkserver.service.d
         ! id -u "$account" >/dev/null 2>&1 || userdel "$account"

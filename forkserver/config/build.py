@@ -22,6 +22,7 @@ __all__ = ["FIXED", "Config", "ConfigError", "Kinds", "Mount", "load", "parse", 
 Kinds = Mapping[str, type[Any]]
 
 FIXED: dict[str, type[Any]] = {"server": Server, "log": Log, "limits": Limits}
+LATER = {"wsgi", "cgi", "web", "status"}  # kinds that are planned: not misspelt, but not there
 STREAM = re.compile(r"(tcp|udp)([ \t].*)?")
 LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"  # RFC 1123 section 2.1, and the underscore of local names
 HOST = re.compile(rf"{LABEL}(\.{LABEL})*")
@@ -165,7 +166,11 @@ class _Assembly:
         known = {key for kind in self.kinds.values() for key in declared(kind.Options)}
         meant = False
         for entry in section.entries:
-            if entry.key not in known:
+            if entry.key in LATER and entry.key not in known:
+                meant = True
+                why = f"this version cannot serve {entry.key}; it knows {', '.join(sorted(self.kinds))}"
+                self.complaints.add(entry.where, why, section.name, entry.key)
+            elif entry.key not in known:
                 near = suggestion(entry.key, self.kinds)
                 meant = meant or bool(near)
                 why = f"unknown option{near or suggestion(entry.key, known)}"

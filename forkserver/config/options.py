@@ -119,7 +119,9 @@ class Server:
     user: str = option("", optional(user), "User to become when started as root; empty: stay the same.")
     group: str = option("", optional(group), "Group to become when started as root; empty: that of the user.")
     control: str = option("", optional(path), "Path of the control socket; empty: chosen by the program.", restart=True)
-    pid: str = option("", optional(path), "Path of the pid file; empty: chosen by the program.", restart=True)
+    pid: str = option(
+        "", optional(path), "Path of the pid file; empty: chosen by the program for start, none for run.", restart=True
+    )
     backlog: int = option(
         "1024", integer(1, 65535), "Connections that the kernel keeps waiting for a worker, at each address."
     )

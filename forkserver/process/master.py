@@ -215,7 +215,8 @@ class Master:
         current = self.pool.current
         self.log.configure(current.config.log.error, current.logs.error.descriptor, current.config.log.level)
         where = ", ".join(listener.name for listener in current.listeners)
-        self.log.info(f"generation {current.number} serves at {where} with {self.pool.children.want} workers")
+        want = self.pool.children.want
+        self.log.info(f"generation {current.number} serves at {where} with {want} worker{'s' if want > 1 else ''}")
         self.report.last_refusal = ""
         self.notifier.ready(self.report.figures(time.monotonic()))
         self._announce("")

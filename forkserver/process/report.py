@@ -45,7 +45,8 @@ class Report:
         self.rate = (total - before) / (now - then) if then else 0.0
         self._before = (now, total)
         connections = sum(reading.connections for reading in readings)
-        line = f"{len(readings)} workers, {connections} connections, {self.rate:.0f} requests/s"
+        workers = f"{len(readings)} worker{'s' if len(readings) != 1 else ''}"
+        line = f"{workers}, {connections} connections, {self.rate:.0f} requests/s"
         if self.last_refusal:
             return f"{line}; the last reload was refused: {self.last_refusal}"
         return line

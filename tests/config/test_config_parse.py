@@ -147,3 +147,8 @@ def test_any_value_is_accepted_or_refused_with_lines(value):
 def test_the_sections_are_those_of_the_declarations():
     config = made("")
     assert (config.server, config.log, config.limits) == (Server(), Log(), Limits())
+
+
+def test_a_kind_of_a_later_version_is_named_once():
+    (complaint,) = refused("[/shop]\nwsgi = shop:app\n")
+    assert "2: [/shop] wsgi: this version cannot serve wsgi; it knows " in complaint

@@ -148,7 +148,7 @@ def test_no_error_log_at_all(make: Start, site: Path, tmp_path: Path) -> None:
         text = CONFIG.format(site=site, access="stdout").replace("[log]", "[log]\nerror = none")
         daemon = make(text, NOTIFY_SOCKET=str(tmp_path / "notify"))
         daemon.begin()
-        assert ear.recv(100) == b"READY=1"
+        assert ear.recv(100).startswith(b"READY=1\nSTATUS=1 worker, ")
     daemon.port = int(daemon.status()["listening"][0].rpartition(":")[2])
     assert daemon.get("/small.txt").status == 200
     assert daemon.reload()["ok"]

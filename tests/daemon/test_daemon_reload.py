@@ -27,11 +27,14 @@ def ear(tmp_path: Path) -> Iterator[socket.socket]:
 
 
 def hear(ear: socket.socket, *wanted: str) -> None:
-    """Wait for these notifications, in this order; others may come between."""
-    for words in wanted:
-        while words not in (heard := ear.recv(65536).decode()):
-            assert heard
+    """Wait for these notifications, in this order, some perhaps in one datagram; others may come between."""
     assert wanted
+    rest = ""
+    for words in wanted:
+        while words not in rest:
+            rest = ear.recv(65536).decode()
+            assert rest
+        rest = rest.partition(words)[2]
 
 
 def listening(pid: int) -> set[str]:

@@ -35,7 +35,7 @@ signal.pause()
 
 def test_start_serves_the_page_and_the_picture(served: Machine) -> None:
     assert shown(served, "ActiveState") == "active"
-    status_says(served, "[1-9] workers")
+    status_says(served, "[1-9] worker")
     assert "test.jpg" in fetch(served)
     served.run(f"curl --silent --fail {HOME}test.jpg | cmp - /source/conf/site/test.jpg")
     served.run(f"systemctl stop {UNIT}")
