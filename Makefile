@@ -1,8 +1,10 @@
 # A fresh clone needs Python, git and make; everything else goes into a virtual environment here.
 #   make run PYTHON=python3.12      another interpreter
+#   make test JOBS=1                one test at a time; most of them wait, so there are two a CPU
 PYTHON  ?= python3
 VENV    ?= .venv
 CONFIG  ?= conf/server.ini
+JOBS    ?= $(shell echo $$((2 * $$(nproc))))
 PYTEST  := $(VENV)/bin/python -m pytest
 address  = $(shell sed -n 's/^listen *= *\([^, ]*\).*/\1/p' $(CONFIG))
 
@@ -17,7 +19,7 @@ run: $(VENV)/installed  ## serve conf/server.ini here, in the foreground
 	@exec $(VENV)/bin/forkserver run $(CONFIG)
 
 test: $(VENV)/tools     ## all tests that need neither root nor a browser
-	@$(PYTEST) -n auto -m 'not browser and not system' $(ARGS)
+	@$(PYTEST) -n $(JOBS) -m 'not browser and not system' $(ARGS)
 
 lint: $(VENV)/tools     ## ruff: rules and format
 	@$(VENV)/bin/ruff check .

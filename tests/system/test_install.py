@@ -40,6 +40,13 @@ def test_installed_but_neither_started_nor_enabled(machine: Machine) -> None:
     assert "forkserver" in machine.run(f"{FORKSERVER} --version")
 
 
+def test_the_command_is_on_the_path_and_has_its_pages(machine: Machine) -> None:
+    assert machine.run("readlink -f /usr/local/bin/forkserver") == machine.run(f"readlink -f {FORKSERVER}")
+    assert machine.run("forkserver --version") == machine.run(f"{FORKSERVER} --version")
+    for page in ("man1/forkserver.1", "man5/forkserver.ini.5"):
+        assert machine.run(f"head -c 9 /usr/local/share/man/{page}").startswith((".", "'"))
+
+
 def test_paths_in_the_installed_configuration_are_those_of_the_unit(machine: Machine) -> None:
     text = machine.run(f"cat {CONFIG}")
     assert ACCESS_LOG in text
