@@ -153,19 +153,7 @@ install_forkserver() {
     fi
 }
 
-un# For the person at the shell: the command on PATH, and its pages for man(1).
-offer() {
-    mkdir -p "$(dirname "$command")" "$manual/man1" "$manual/man5"
-    if [ ! -e "$command" ] || [ "$(readlink "$command")" = "$opt/bin/forkserver" ]; then
-        ln -sfn "$opt/bin/forkserver" "$command"
-    else
-        say "Kept your $command; ours is $opt/bin/forkserver"
-    fi
-    ln -sfn "$opt/current/forkserver.1" "$manual/man1/forkserver.1"
-    ln -sfn "$opt/current/forkserver.ini.5" "$manual/man5/forkserver.ini.5"
-}
-
-install_forkserver() {
+uninstall_forkserver() {
     if [ -e "$units/forkserver.service" ]; then
         with_systemd disable --now forkserver.service
     fi

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from .machine import Machine
-from .service import ACCESS_LOG, HOME, UNIT, workers
+from .service import ACCESS_LOG, HOME, UNIT, configure, workers
 
 pytestmark = pytest.mark.system
 
@@ -61,3 +61,19 @@ def test_truncating_between_visits_loses_no_line(served: Machine) -> None:
     served.run(f"{steps}; {visit(301, 400)}")
     assert logged(served) == list(range(1, 401))
     assert "\0" not in served.run(f"cat {ACCESS_LOG}")
+
+
+def test_a_full_disk_loses_lines_and_says_how_many_but_no_request(machine: Machine) -> None:
+    configure(machine, "workers = auto", "workers = 1")
+    folder = ACCESS_LOG.rpartition("/")[0]
+    machine.run(f"mount -t tmpfs -o size=32k,mode=0750,uid=$(id -u forkserver),gid=$(id -g forkserver) tmpfs {folder}")
+    machine.run(f"systemctl start {UNIT}")
+    since = machine.cursor()
+    machine.run(visit(1, 2000))  # fails if one of them does
+    kept = machine.run(f"cat {ACCESS_LOG}")
+    assert len(kept) <= 32 * 1024
+    machine.run(f"truncate --size=0 {ACCESS_LOG}; {visit(2001, 2001)}")
+    told = machine.wait_for(r"access log: \d+ lines lost: No space left on device", UNIT, since)
+    lost = int(told.split("access log: ")[1].split(" ")[0])
+    assert lost == 2000 - kept.count("\n")
+    assert f"{HOME}?2001".rpartition("/")[2] in machine.run(f"cat {ACCESS_LOG}")
