@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from forkserver.log import LogFile
@@ -29,6 +29,7 @@ class Logs:
     access: LogFile
     error: LogFile
     nowhere: int  # stands for a log that is not wanted, as a worker is handed two descriptors in any case
+    stuck: set[str] = field(default_factory=set)  # destinations that could not be reopened, as was said already
 
     @classmethod
     def open(cls, config: Config) -> Logs:
@@ -54,6 +55,17 @@ class Logs:
     def moved(self) -> bool:
         """Whether one of the files is no longer where its name says."""
         return self.access.moved() or self.error.moved()
+
+    def reopen(self, complain: Callable[[str], None]) -> None:
+        """Open both anew.  What cannot be is complained of once, and written to where it is until it can."""
+        for file in (self.access, self.error):
+            try:
+                file.reopen()
+                self.stuck.discard(file.destination)
+            except OSError as error:
+                if file.destination not in self.stuck:
+                    self.stuck.add(file.destination)
+                    complain(f"cannot reopen {file.destination}: {error.strerror}; writing to the old file")
 
     def close(self) -> None:
         self.access.close()

@@ -93,11 +93,7 @@ class Pool:
         for logs in {generation.logs for generation in self.generations.values()}:
             if moved and not logs.moved():
                 continue
-            for file in (logs.access, logs.error):
-                try:
-                    file.reopen()
-                except OSError as error:
-                    self.log.error(f"cannot reopen {file.destination}: {error.strerror}; writing to the old file")
+            logs.reopen(self.log.error)
             for seat, channel in self.channels.items():
                 if self.logs[seat] is logs:
                     channel.send(messages.Logs(), logs.descriptors())

@@ -9,23 +9,18 @@ import resource
 import select
 import socket
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from forkserver.config.options import Limits
 from forkserver.serving.clock import Clock
 from forkserver.serving.connection import INTEREST, Connection, State
 from forkserver.serving.doors import Door, Doors
+from forkserver.serving.outside import Clients
 
 if TYPE_CHECKING:
     from forkserver.log import ErrorLog
 
 READABLE = select.EPOLLIN
-
-
-class Clients(Protocol):
-    """Where the connections of one client to all workers are counted."""
-
-    def hold(self, client: str, change: int) -> int: ...
 
 
 class Connections:

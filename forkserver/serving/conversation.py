@@ -11,7 +11,7 @@ import socket
 import time
 import traceback
 from collections.abc import Callable
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO
 
 from forkserver.config.options import Limits
 from forkserver.http.request import BadRequest, Head, HeadLimits, Parser, Request
@@ -20,6 +20,7 @@ from forkserver.log.format import Exchange
 from forkserver.serving.clock import Clock
 from forkserver.serving.connection import Connection, State
 from forkserver.serving.ledger import Ledger
+from forkserver.serving.outside import Progress
 from forkserver.serving.replies import Ready, Replies
 from forkserver.serving.reply import BrokenOff, Reply, compose
 from forkserver.serving.routing import Mount, Site
@@ -29,14 +30,6 @@ if TYPE_CHECKING:
     from forkserver.log import ErrorLog
 
 LINE = 1024  # bytes of a request line that could not be read that are logged
-
-
-class Progress(Protocol):
-    """Where a request in progress is noted for the eyes of others."""
-
-    def begin(self, line: bytes, now: float, deadline: float) -> None: ...
-
-    def end(self) -> None: ...
 
 
 class Conversations:

@@ -10,16 +10,17 @@ from __future__ import annotations
 import select
 import socket
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from forkserver.config.options import Limits
 from forkserver.log.format import AccessFormat
 from forkserver.serving.clock import Clock
 from forkserver.serving.connection import Connection, State
-from forkserver.serving.connections import READABLE, Clients, Connections
-from forkserver.serving.conversation import Conversations, Progress
+from forkserver.serving.connections import READABLE, Connections
+from forkserver.serving.conversation import Conversations
 from forkserver.serving.leaving import Leaving
 from forkserver.serving.ledger import Ledger
+from forkserver.serving.outside import Figures, Orders
 from forkserver.serving.replies import Ready
 from forkserver.serving.routing import Site
 
@@ -31,24 +32,6 @@ EVENTS = 256  # for one turn of the loop
 BATCH = 256  # log lines that are written even when there is no time to sleep
 SWEEP = 1.0  # seconds between looks at time limits
 HURRY = 0.1  # seconds between them while leaving
-
-
-class Orders(Protocol):
-    """The line to whoever is in charge; an order is "drain", "stop" or "quit"."""
-
-    def descriptors(self) -> tuple[int, ...]: ...
-
-    def read(self) -> list[str]: ...
-
-    def ready(self) -> None: ...
-
-    def leaving(self) -> None: ...
-
-
-class Figures(Progress, Clients, Protocol):
-    """The place for our figures."""
-
-    def count(self, connections: int, requests: int, sent: int) -> None: ...
 
 
 class Worker:
@@ -146,8 +129,10 @@ class Worker:
             wire = ready.wire
             try:
                 sent = connection.send(wire)
-            except OSError as error:  # full before it took one byte, or gone
-                self._unsent(connection, ready, len(data), error)
+            except BlockingIOError:  # full before it took one byte
+                sent = 0
+            except OSError:
+                self.connections.close(connection)
                 return
             if sent != len(wire):
                 self._half_sent(connection, ready, len(data), sent)
@@ -190,12 +175,6 @@ class Worker:
         line = self.talk.enter_log(connection, ready.reply(0))
         if self.ledger.format.repeatable:
             self.replies.note(ready, connection.peer, line)
-
-    def _unsent(self, connection: Connection, ready: Ready, received: int, error: OSError) -> None:
-        if isinstance(error, BlockingIOError):
-            self._half_sent(connection, ready, received, 0)
-        else:
-            self.connections.close(connection)
 
     def _half_sent(self, connection: Connection, ready: Ready, received: int, sent: int) -> None:
         """The socket did not take a ready reply whole: the rest goes the long way."""

@@ -1,0 +1,40 @@
+"""What a worker is handed: the rest of the server as it sees it.
+
+Knows the shape of the seam and nothing of what is behind it.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Orders(Protocol):
+    """The line to whoever is in charge; an order is "drain", "stop" or "quit"."""
+
+    def descriptors(self) -> tuple[int, ...]: ...
+
+    def read(self) -> list[str]: ...
+
+    def ready(self) -> None: ...
+
+    def leaving(self) -> None: ...
+
+
+class Progress(Protocol):
+    """Where a request in progress is noted for the eyes of others; times are of the monotonic clock."""
+
+    def begin(self, line: bytes, now: float, deadline: float) -> None: ...
+
+    def end(self) -> None: ...
+
+
+class Clients(Protocol):
+    """Where the connections of one client to all workers are counted."""
+
+    def hold(self, client: str, change: int) -> int: ...
+
+
+class Figures(Progress, Clients, Protocol):
+    """The place for all our figures."""
+
+    def count(self, connections: int, requests: int, sent: int) -> None: ...
