@@ -199,10 +199,13 @@ class Pool:
             serving = f" while serving {line!r}" if line else ""
             going = child.life in (Life.DRAINING, Life.LEAVING) or self.children.stopping
             self._bury(child, ending(code) + serving, expected=code == 0 and going)
-        self.molds.pop(pid, None)
         for generation in list(self.generations.values()):
             if generation.mold == pid:
-                self._mold_died(generation, ending(code))
+                if generation.channel:  # it may have said why, and be hung up for that
+                    self._hear_mold(generation)
+                if generation.mold == pid:
+                    self._mold_died(generation, ending(code))
+        self.molds.pop(pid, None)
 
     def _bury(self, child: Child, words: str, *, expected: bool) -> None:
         """Take a worker off the books, say how it ended, leave the seat clean."""
