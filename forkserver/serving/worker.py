@@ -115,7 +115,7 @@ class Worker:
             return -1
         return max(0.0, self.next_sweep - self.clock.now)
 
-    def serve(self, connection: Connection) -> None:
+    def serve(self, connection: Connection) -> None:  # noqa: C901, PLR0912 - one function on purpose, without hops
         """The hot path.  Read; if the very same bytes were answered lately and the answer is still true, send it."""
         try:
             data = connection.recv(RECV)
