@@ -9,8 +9,10 @@ import contextlib
 import errno
 import os
 import stat
+import traceback
 import zlib
 from collections.abc import Mapping
+from ipaddress import IPv6Network
 from typing import TYPE_CHECKING, Any
 
 from forkserver.apps import AppError
@@ -39,9 +41,11 @@ class Desk:
     def hold(self, client: str, change: int) -> int:
         """Count a client's connections up or down; give how many all workers hold together.
 
-        Clients are told apart by a hash that all workers share, as they are forks of one process: with it two of
-        them may fall together, very rarely and not at will (PYTHONHASHSEED).
+        Clients are told apart by a hash that all workers share, as they are forks of one process; nobody outside
+        can foresee it (PYTHONHASHSEED).  With IPv6 a client has a whole network of addresses (RFC 6177).
         """
+        if ":" in client:
+            client = str(IPv6Network((client.partition("%")[0], 64), strict=False))
         return self.board.hold(self.slot, hash(client), change)
 
 
@@ -84,7 +88,11 @@ class Server:
             access_format=compile_format(config.log.format),
             server=SERVER if config.server.server_header else "",
         )
-        worker.run()
+        try:
+            worker.run()
+        except Exception:  # ours: it is said where it will be read, and then the process ends by it
+            log.error("ended by an error of its own", traceback=traceback.format_exc())
+            raise
         for app in loaded.apps():
             app.close()
 

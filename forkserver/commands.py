@@ -19,7 +19,7 @@ from forkserver import config as configuration
 from forkserver import daemon
 from forkserver.assembly import Server, default_places
 from forkserver.config import Config, describe
-from forkserver.config.ini import ConfigError
+from forkserver.config.ini import ConfigError, written
 from forkserver.config.options import Limits
 from forkserver.config.options import Server as ServerOptions
 from forkserver.config.sources import peek
@@ -116,8 +116,8 @@ def serve(arguments: Arguments, kinds: Kinds) -> int:
     """The configuration is written on the spot; what is wrong with it is wrong with the command line."""
     control, _ = default_places(f"serve-{os.getpid()}")  # several may serve one folder
     text = (
-        f"[server]\nlisten = {arguments.listen}\nworkers = {arguments.workers}\ncontrol = {control}\n"
-        f"[/]\nstatic = {os.path.abspath(arguments.folder)}\nlisting = yes\n"
+        f"[server]\nlisten = {arguments.listen}\nworkers = {arguments.workers}\ncontrol = {written(control)}\n"
+        f"[/]\nstatic = {written(os.path.abspath(arguments.folder))}\nlisting = yes\n"
     )
 
     def configure() -> Config:

@@ -113,6 +113,8 @@ def _serve(
         except (PidFileLocked, OSError) as error:
             complain(_reason(error))
             return 1
+        if os.geteuid() == 0 and not config.server.user:
+            log.warning("everything runs as root: let [server] user name somebody else")
         return master.run(config, logs)
 
 

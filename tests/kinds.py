@@ -33,6 +33,7 @@ class Echo:
 
     Options = EchoOptions
     methods = None
+    reads_body = True
 
     def __init__(self, options: EchoOptions, prefix: str) -> None:
         self.prefix = prefix
@@ -139,6 +140,7 @@ DEEDS: dict[str, Callable[[Request], Response]] = {
 class Bad:
     Options = BadOptions
     methods = None
+    reads_body = True
 
     def __init__(self, options: BadOptions, prefix: str) -> None:
         self.options = options

@@ -17,10 +17,12 @@ class App(Protocol):
     `load()` runs once, before the workers are forked, and raises `AppError` when the thing cannot be hosted.
     `respond(request)` is called for each complete request whose method is in `methods` (None: every method; the
     others are answered with 405 and an Allow field before their body is read).
+    The body of a request is empty where `reads_body` is false: it is taken off the wire and thrown away.
     `close()` runs when the worker leaves.
     """
 
     methods: frozenset[str] | None
+    reads_body: bool
 
     def load(self) -> None: ...
 

@@ -15,7 +15,12 @@ from forkserver.config.options import option
 from forkserver.http.request import Request
 from forkserver.http.response import Response
 
-_TARGET = re.compile(r"(?:https?://[^/?#]+|/(?!/))[\x21-\x7e]*")
+# A path, or an http URL with a host that needs no second look.
+_TARGET = re.compile(
+    r"""(?: https?:// (?: [A-Za-z0-9._~-]+ | \[ [0-9A-Fa-f:.]+ \] ) (?: : [0-9]{1,5} )? (?= [/?\#] | \Z ) | / (?!/) )
+        [\x21-\x7e]*""",
+    re.VERBOSE,
+)
 _OCTET = re.compile(r"%[0-9A-Fa-f]{2}|.", re.DOTALL)
 _SAFE = "!$&'()*+,;=:@/?%"  # stays as it is in a path or query; "%" is the sign of what is encoded already
 
@@ -33,6 +38,7 @@ class Redirect:
 
     Options = RedirectOptions
     methods = None
+    reads_body = False
 
     def __init__(self, options: RedirectOptions, prefix: str) -> None:
         self.options = options
@@ -41,13 +47,17 @@ class Redirect:
         """Raises AppError when the target is neither an absolute path nor an http URL."""
         if not _TARGET.fullmatch(self.options.redirect):
             raise AppError(f"not a path such as /new nor a URL such as https://example.org/: {self.options.redirect}")
+        try:
+            self.target = urlsplit(self.options.redirect)
+        except ValueError as error:
+            raise AppError(f"{self.options.redirect}: {error}") from None
 
     def close(self) -> None:
         """Has nothing to let go."""
 
     def respond(self, request: Request) -> Response:
         """The redirect of one request."""
-        target = urlsplit(self.options.redirect)
+        target = self.target
         rest = _rest(request)
         path = target.path.rstrip("/") + rest if rest else target.path
         query = "&".join(filter(None, (target.query, quote(request.head.line.query, safe=_SAFE, encoding="latin-1"))))

@@ -65,6 +65,7 @@ class Static:
 
     Options = StaticOptions
     methods = frozenset({"GET", "HEAD", "OPTIONS"})
+    reads_body = False
 
     def __init__(self, options: StaticOptions, prefix: str) -> None:
         """`prefix` is the mount's, without a slash at its end."""
@@ -101,7 +102,7 @@ class Static:
             return _missing()
         codings = acceptable(request.head.fields.values.get("accept-encoding")) if self.options.precompressed else ()
         try:
-            return self._answer(request, (request.path, codings))
+            return self._answer(request, (_one_name(request.path), codings))
         except Missing:
             return _missing(partial(self._lacks, plain_name(request.path)))
         except OSError as error:
@@ -184,8 +185,16 @@ class Static:
     def _remember(self, request: Request, key: tuple[str, tuple[str, ...]], place: Place) -> Representation:
         made = represent(self.manner, place, key[1], request.now)
         if made.settled:
-            self._kept.put(key, made, OVERHEAD + len(made.content or b""))
+            self._kept.put(key, made, OVERHEAD + len(key[0]) + len(made.content or b""))
         return made
+
+
+def _one_name(path: str) -> str:
+    """The path without slashes too many, so that nobody makes a file fill our memory under many names."""
+    if "//" not in path:
+        return path
+    name = plain_name(path).decode("latin-1")
+    return f"/{name}/" if name and path.endswith("/") else f"/{name}"
 
 
 def _with_slash(request: Request) -> Response:

@@ -2,7 +2,7 @@
 
 A declaration carries the option's converter, its default as a person would write it, and its help; the parser
 of the INI file, `forkserver check --show`, the man page and the tests read it from here.  This file knows the
-words of the language and nothing of files and lines (`config.py`), and nothing of what the values are for.
+words of the language and nothing of files and lines (`ini.py`), and nothing of what the values are for.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class Server:
     )
     workers: int = option("auto", workers, "Number of worker processes; auto is one for each CPU that may be used.")
     user: str = option("", optional(user), "User to become when started as root; empty: stay the same.")
-    group: str = option("", optional(group), "Group to become when started as root; empty: that of the user.")
+    group: str = option("", optional(group), "Group to become with the user; empty: the user's own.")
     control: str = option("", optional(path), "Path of the control socket; empty: chosen by the program.", restart=True)
     pid: str = option(
         "", optional(path), "Path of the pid file; empty: chosen by the program for start, none for run.", restart=True

@@ -26,10 +26,21 @@ def open_destination(destination: str, syslog_socket: str = syslog.SOCKET) -> in
     if destination == NONE:
         return -1
     if destination in STANDARD:
-        return os.dup(STANDARD[destination])
+        return open_standard(STANDARD[destination])
     if syslog.facility_of(destination) is not None:
         return syslog.connect(syslog_socket)
     return open_path(destination)
+
+
+def open_standard(number: int) -> int:
+    """Another descriptor for one of the standard streams.
+
+    A pipe is opened anew, since it is shared with whoever started us: only our side may be non-blocking, so that a
+    reader who has stalled costs lines and never makes us wait.
+    """
+    if not stat.S_ISFIFO(os.fstat(number).st_mode):
+        return os.dup(number)
+    return os.open(f"/proc/self/fd/{number}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
 
 
 def is_path(destination: str) -> bool:

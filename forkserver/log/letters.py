@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from forkserver.log.dates import common_date
 
-if TYPE_CHECKING:  # the master reads options, options read formats, and the master imports no HTTP
+if TYPE_CHECKING:  # options read formats, and the configuration imports no HTTP
     from forkserver.http.request import Head
 
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 import os
 import signal
 
+from forkserver.log import put_in_place
 from forkserver.process.messages import Born, Channel, Drain, Leaving, Logs, Quit, Ready
 from forkserver.process.signals import Signals, release
-
-ORDERS = ("drain", "stop", "quit")
 
 
 class Lifeline:
@@ -37,7 +36,7 @@ class Lifeline:
             self.channel.send(Leaving())
 
     def read(self) -> list[str]:
-        """What was ordered since the last call, as words of ORDERS; new log files are put in place at once.
+        """What was ordered since the last call, "drain", "stop" or "quit"; new log files are put in place at once.
 
         Without a master nobody takes over and nobody else could end us: finish as for a stop.  The line is closed
         then, as its end would wake us again and again.
@@ -63,5 +62,4 @@ class Lifeline:
     def _reopen(self, descriptors: tuple[int, ...]) -> None:
         """Under the old numbers, so that no reference to them has to change."""
         for fresh, number in zip(descriptors, self.logs, strict=True):
-            os.dup2(fresh, number, inheritable=False)
-            os.close(fresh)
+            put_in_place(fresh, number)

@@ -12,6 +12,7 @@ import json
 import os
 import select
 import socket
+import sys
 from dataclasses import dataclass
 
 PACKET = 65536  # bytes
@@ -157,13 +158,15 @@ class Channel:
             raise
         return True
 
-    def receive(self) -> list[tuple[Message, tuple[int, ...]]] | None:
-        """All that was said since the last call, with the descriptors beside it; None once the other side is gone.
+    def receive(self, most: int = sys.maxsize) -> list[tuple[Message, tuple[int, ...]]] | None:
+        """What was said since the last call, `most` sentences of it, with the descriptors beside each.
+
+        None once the other side is gone.
 
         Garbled when something else came; what was said before and after it is lost.
         """
         heard: list[tuple[Message, tuple[int, ...]]] = []
-        while True:
+        while len(heard) < most:
             try:
                 packet, descriptors, _, _ = socket.recv_fds(self.socket, PACKET + 8, DESCRIPTORS)
             except BlockingIOError:
@@ -175,6 +178,7 @@ class Channel:
             for descriptor in descriptors:
                 os.set_inheritable(descriptor, False)
             heard.append((decode(packet), tuple(descriptors)))
+        return heard
 
     def wait(self) -> None:
         """Sleep until there is something to receive."""

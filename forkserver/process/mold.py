@@ -72,7 +72,7 @@ class Mold:
     def _fork_on_demand(self, loaded: Any) -> None:
         while True:
             self.channel.wait()
-            heard = self.channel.receive()
+            heard = self.channel.receive(1)  # what comes beside the next order is not for this worker
             if heard is None:
                 self._orphaned()
                 return

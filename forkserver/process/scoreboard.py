@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 SEATS = 2048  # workers of all generations at one time: the most that can be configured, and as many that drain
 LINE = 256  # bytes of a request line that are kept
-BUCKETS = 4096  # of client addresses, for the limit of connections a client
+BUCKETS = 8192  # of client addresses, for the limit of connections a client
 
+_HALF = BUCKETS // 2
 _WORDS = 8  # 64-bit numbers a slot
 _TIMES = 4  # doubles a slot
 _SLOT = 8 * (_WORDS + _TIMES) + LINE
@@ -138,8 +139,11 @@ class Scoreboard:
     def hold(self, slot: Slot, client: int, change: int) -> int:
         """Count a client's connections at one slot; give how many all workers hold together.
 
-        `client` is a number for the client's address, and those of one bucket are counted as one.
+        `client` is a number for the client's address.  It is counted in two buckets, one in each half of the table, and
+        the emptier one counts: only who shares both with others is taken for more than it is.
         """
-        bucket = client % BUCKETS
-        slot.clients[bucket] += change
-        return sum(other.clients[bucket] for other in self.slots[: self._used[0]])
+        one, other = client % _HALF, _HALF + (client >> 32) % _HALF
+        slot.clients[one] += change
+        slot.clients[other] += change
+        slots = self.slots[: self._used[0]]
+        return min(sum(slot.clients[bucket] for slot in slots) for bucket in (one, other))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from forkserver.log import ErrorLog
 
 READABLE = select.EPOLLIN
+RESTED = 2.0  # seconds without a request, after which a client is hardly about to send the next
 
 
 class Connections:
@@ -49,11 +50,27 @@ class Connections:
         return list(self.by_descriptor.values())
 
     def open_doors(self) -> None:
-        """Listen, unless we are full."""
-        self.doors.set_open(len(self.by_descriptor) < self.room)
+        """Listen, unless we are full and everybody is busy."""
+        self.doors.set_open(len(self.by_descriptor) < self.room or self._resting() is not None)
 
-    def accept(self, door: Door) -> bool:
-        """One connection a wake-up: the siblings are awake for the next.  False when there is none."""
+    def accept(self, door: Door) -> None:
+        """One connection a wake-up: the siblings are awake for the next."""
+        if len(self.by_descriptor) >= self.room:
+            resting = self._resting()
+            if resting is None:
+                self.doors.set_open(False)
+                return
+            self.close(resting)
+        self._take(door)
+
+    def _resting(self) -> Connection | None:
+        """Who has rested longest, and for a while: it goes first when others want in, so that nobody keeps them out."""
+        before = self.clock.now - RESTED
+        idle = (one for one in self.by_descriptor.values() if one.idle and one.since <= before)
+        return min(idle, key=lambda one: one.since, default=None)
+
+    def _take(self, door: Door) -> bool:
+        """False when there is nobody to be let in."""
         try:
             accepted = door.accept()
         except OSError as error:
@@ -68,8 +85,6 @@ class Connections:
         self.epoll.register(connection.descriptor, READABLE)
         if self.limits.connections_per_client:
             self._count(connection)
-        if len(self.by_descriptor) >= self.room:
-            self.doors.set_open(False)
         return True
 
     def _count(self, connection: Connection) -> None:
@@ -99,6 +114,6 @@ class Connections:
     def leave(self) -> None:
         """Take what the kernel had queued for us, then accept no more, for good."""
         for door in self.doors.all():
-            while self.accept(door):
+            while self._take(door):
                 pass
         self.doors.close()

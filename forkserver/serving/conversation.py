@@ -90,15 +90,16 @@ class Conversations:
             allow = ("Allow", ", ".join(sorted(mount.app.methods)))
             self._answer(connection, error_response(405, "", (allow,)))
         elif head.length:
-            self._expect_body(connection, head)
+            self._expect_body(connection, head, mount)
         else:
             self._respond(connection, head, mount, b"", raw)
 
-    def _expect_body(self, connection: Connection, head: Head) -> None:
+    def _expect_body(self, connection: Connection, head: Head, mount: Mount) -> None:
         """Before the body: room for it, and the word that the client may wait for (RFC 9110 section 10.1.1)."""
         limits = self.limits
         try:
-            connection.spool = Spool(head.length, limits.body, limits.body_memory, self.heads)
+            wanted = mount.app.reads_body
+            connection.spool = Spool(head.length, limits.body, limits.body_memory, self.heads, wanted=wanted)
         except BadRequest as error:
             self.refuse(connection, error.status, error.why, head)
             return

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from forkserver.serving.connection import Connection
+from forkserver.serving.connections import RESTED
 
-RESTED = 2.0  # seconds without a request until a connection is closed for a sibling to take over
 SILENT = 1.0  # seconds that a new connection is given to say something when nobody takes over
 MARGIN = 0.5  # seconds before the limit at which we go of our own accord: being killed would lose log lines
 

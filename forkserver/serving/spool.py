@@ -16,12 +16,15 @@ from forkserver.http.request import DEFAULT_LIMITS, BadRequest, HeadLimits
 class Spool:
     """Takes a body off the wire piece by piece.  The bytes received so far are counted in `received`."""
 
-    def __init__(self, length: int, limit: int, memory: int, trailers: HeadLimits = DEFAULT_LIMITS) -> None:
+    def __init__(
+        self, length: int, limit: int, memory: int, trailers: HeadLimits = DEFAULT_LIMITS, *, wanted: bool = True
+    ) -> None:
         """For a body of `length` bytes, or CHUNKED; at most `limit` bytes, of which `memory` stay in memory.
 
-        `trailers` bound what may follow a chunked body.  BadRequest 413 when the length is too large already.
+        `trailers` bound what may follow a chunked body; one that is not `wanted` is read and thrown away.
+        BadRequest 413 when the length is too large already.
         """
-        self.limit, self.memory = limit, memory
+        self.limit, self.memory, self.wanted = limit, memory, wanted
         self._check(length)
         self.reader = body_reader(length, trailers)
         self.received = 0
@@ -41,6 +44,8 @@ class Spool:
         self.received += len(payload)
         if isinstance(self.reader, ChunkedBody):  # a chunk is refused by its size, before its data is taken
             self._check(self.reader.announced)
+        if not self.wanted:
+            return rest
         if self.file:
             self.file.write(payload)
         else:

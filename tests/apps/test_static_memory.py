@@ -171,7 +171,7 @@ def test_what_has_only_just_changed_is_not_remembered(ask, site, page, looks):
 def test_memory_is_bounded(ask, site, root, looks):
     for number in range(10):
         (root / str(number)).write_bytes(bytes(10_000))
-    app = site(memory=5 * (10_000 + OVERHEAD))
+    app = site(memory=5 * (10_000 + len("/0") + OVERHEAD))
     looks.clear()
     for number in range(10):
         ask(app, "GET", f"/{number}", now=START)
@@ -284,3 +284,12 @@ def test_a_cache_holds_its_bound_among_threads():
     assert 0 <= cache.used <= 100
     cache.clear()
     assert cache.used == 0
+
+
+def test_one_file_is_remembered_under_one_name(ask, site, page, looks):
+    app = site()
+    assert ask(app, "GET", "/a.txt", now=START).status == 200
+    once = len(looks)
+    for path in ("//a.txt", "////a.txt"):
+        assert ask(app, "GET", path, now=START).status == 200
+    assert len(looks) == once

@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import subprocess
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import pytest
 from forkserver import __version__
 from forkserver.process.control import ControlClient, NotRunning
 from tests.conftest import Start
-from tests.daemons import LAUNCH, PATIENCE, ROOT, Daemon, children_of, descriptors, wait_for_end
+from tests.daemons import LAUNCH, PATIENCE, ROOT, Daemon, Lines, children_of, descriptors, wait_for_end
 
 CONFIG = """
 [server]
@@ -338,3 +339,19 @@ def test_stop_waits_for_what_is_in_flight(start: Start, site: Path, tmp_path: Pa
         assert sock.makefile("rb").read().endswith(b"done")
     assert stopping.wait(PATIENCE) == 0
     assert daemon.wait() == 0
+
+
+def test_serve_serves_the_folder_of_that_very_name(tmp_path: Path) -> None:
+    folder = tmp_path / "a #b ${c}"
+    folder.mkdir()
+    (folder / "which.txt").write_text("this one")
+    (tmp_path / "a").mkdir()
+    words = [*LAUNCH, "serve", str(folder), "--listen", "127.0.0.1:0", "--workers", "1"]
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as served:
+        assert served.stderr
+        lines = Lines(served.stderr)
+        port = lines.wait_for(r"serves at 127.0.0.1:(\d+)")[1]
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/which.txt", timeout=PATIENCE) as answer:
+            assert answer.read() == b"this one"
+        served.terminate()
+        assert served.wait(PATIENCE) == 0

@@ -140,3 +140,22 @@ def test_every_worker_gets_its_share(start: Start, site: Path) -> None:
     shares = [worker["requests"] for worker in daemon.status()["workers"]]
     print(f"400 connections among 4 workers: {shares}")
     assert all(shares)
+
+
+def test_whoever_rests_longest_makes_room(start: Start, site: Path) -> None:
+    daemon = start(config(site, 1, "connections = 2"))
+    with daemon.connect() as one, daemon.connect() as other:
+        for sock in (one, other):
+            sock.sendall(WITHOUT_FILE)
+            assert answered(sock)
+        with daemon.connect() as third:
+            third.sendall(WITHOUT_FILE)
+            assert answered(third)
+        assert one.recv(1) == b""  # the first to rest was the one to go
+
+
+def test_each_worker_has_only_its_own_line(start: Start, site: Path) -> None:
+    daemon = start(config(site, 6))
+    for pid in daemon.settled(6):
+        sockets = [name for name in descriptors(pid).values() if name.startswith("socket:[")]
+        assert len(sockets) == 2  # the listener and the line to the master

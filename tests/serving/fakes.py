@@ -29,6 +29,7 @@ class FakeApp:
     """Answers with what a function gives, whatever that is."""
 
     methods = None
+    reads_body = True
 
     def __init__(self, respond: Callable[[Request], Any]) -> None:
         self.respond: Any = respond

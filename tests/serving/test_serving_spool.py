@@ -117,3 +117,11 @@ def test_a_full_disk_is_told_and_leaves_nothing_open(monkeypatch: pytest.MonkeyP
         whole()
     spool.close()
     assert disk.closed
+
+
+def test_what_nobody_wants_is_read_and_thrown_away() -> None:
+    spool = Spool(1000, 1000, 10, wanted=False)
+    assert spool.feed(bytes(1000) + b"next") == b"next"
+    assert spool.done
+    assert spool.file is None
+    assert spool.body() == b""
