@@ -81,7 +81,7 @@ def client(path: str, kinds: Kinds, timeout: float | None = None) -> ControlClie
     try:
         return ControlClient(place, timeout)
     except NotRunning as error:
-        raise Refusal(NOT_RUNNING, f"{error}; if [server] control was changed, the old place is still good") from None
+        raise Refusal(NOT_RUNNING, f"{error}; was [server] control edited since it was started?") from None
     except OSError as error:
         raise Refusal(FAILED, f"{place}: {error.strerror}") from None
 
