@@ -185,18 +185,24 @@ def _judged(error: OSError) -> Exception:
 
 
 class Opened:
-    """An open file: as much of a file object as sending it takes, at a third of the cost."""
+    """An open file: as much of a file object as sending it takes, at a third of the cost.
 
-    __slots__ = ("descriptor",)
+    It may have several holders, such as the parts of one answer; the last to close it does.
+    """
+
+    __slots__ = ("descriptor", "holders")
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
+        self.holders = 1
 
     def fileno(self) -> int:
         return self.descriptor
 
     def close(self) -> None:
-        os.close(self.descriptor)
+        self.holders -= 1
+        if self.holders == 0:
+            os.close(self.descriptor)
 
     def if_still(self, known: Signature) -> Opened:
         """Itself; closed, and Changed raised, when it is no longer as `known`."""

@@ -98,15 +98,9 @@ class Representation:
         return Response(206, fields, b"".join(piece for piece in body if isinstance(piece, bytes)), None, self._still())
 
     def _slices(self, spans: list[ranges.Span]) -> list[bytes | FileSlice]:
-        """The bytes of each span; slices of a large file have a descriptor, and so an owner, each."""
+        """The bytes of each span; slices of a large file share one descriptor."""
         if self.content is not None:
             return [self.content[start:stop] for start, stop in spans]
-        slices: list[FileSlice] = []
-        try:
-            for start, stop in spans:
-                slices.append(FileSlice(self.root.open_again(self.name, self.known), start, stop - start))
-        except BaseException:
-            for piece in slices:
-                piece.file.close()
-            raise
-        return list(slices)
+        file = self.root.open_again(self.name, self.known)
+        file.holders = len(spans)
+        return [FileSlice(file, start, stop - start) for start, stop in spans]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import email
 import email.policy
+import os
 import re
-from contextlib import closing
 from itertools import pairwise
 
 import pytest
@@ -191,9 +191,13 @@ def test_only_get_knows_ranges(ask, site, content):
     assert got["Content-Range"] is None
 
 
-def test_each_part_of_a_large_file_has_a_descriptor_of_its_own(give, site, root):
+def test_the_parts_of_a_large_file_share_a_descriptor_until_the_last_is_closed(give, site, root):
     (root / "file.bin").write_bytes(bytes(200_000))
     _, one, _, other, _ = give(site(), "GET", "/file.bin", range="bytes=0-0,5-5").body
-    with closing(one.file), closing(other.file):
-        assert one.file.fileno() != other.file.fileno()
-        assert [(piece.offset, piece.length) for piece in (one, other)] == [(0, 1), (5, 1)]
+    assert one.file.fileno() == other.file.fileno()
+    assert [(piece.offset, piece.length) for piece in (one, other)] == [(0, 1), (5, 1)]
+    one.file.close()
+    assert os.fstat(other.file.fileno()).st_size == 200_000
+    other.file.close()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(other.file.fileno())
