@@ -76,7 +76,9 @@ class Transition:
         """
         children = self.pool.children
         if self.promoted:
-            return "settled" if children.settled() or now >= self.limit else None
+            # The old mold, too, holds the listeners: until it has gone, one that was dropped is not closed.
+            alone = self.pool.molds.keys() <= {self.generation.mold}
+            return "settled" if (children.settled() and alone) or now >= self.limit else None
         if now >= self.limit:
             raise CannotChange(f"the applications did not load within {LOAD_LIMIT:g} s")
         if children.candidate is None and self.generation.loaded:

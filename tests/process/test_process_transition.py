@@ -23,6 +23,7 @@ class FakePool:
         self.children = Children(want=0, graceful=1.0, seats=16)
         self.generations: dict[int, Generation] = {}
         self.gone: list[int] = []
+        self.molds: dict[int, float] = {}
         self.carried: list[Action] = []
         self.trouble: OSError | None = None
 
@@ -89,6 +90,17 @@ def test_step_by_step(pool: FakePool, config: Config) -> None:
     pool.act(2.0)
     assert transition.advance(2.0) == "settled"
     assert (pool.children.generation, pool.children.want) == (1, 2)
+
+
+def test_nothing_is_settled_while_an_old_mold_holds_the_listeners(pool: FakePool, config: Config) -> None:
+    transition = begin(pool, config)
+    complete(pool, transition, 2.0)
+    pool.act(2.0)
+    transition.generation.mold = 7
+    pool.molds = {6: 0.0, 7: float("inf")}
+    assert transition.advance(2.0) is None
+    del pool.molds[6]
+    assert transition.advance(2.0) == "settled"
 
 
 def test_the_same_listeners_and_logs_go_on(pool: FakePool, config: Config) -> None:
