@@ -43,7 +43,7 @@ class Transition:
         try:
             logs = logs or self._open_logs(config)
         except OSError as error:
-            self._close(listeners)
+            _close_but(listeners, self._kept)
             raise CannotChange(f"cannot write the log {error.filename}: {error.strerror}") from error
         number = pool.children.generation + 1
         while number in {child.generation for child in pool.children.by_seat.values()}:
@@ -56,10 +56,14 @@ class Transition:
             self.undo()
             raise CannotChange(f"no process to load the applications in: {error.strerror}") from error
 
+    @property
+    def _kept(self) -> list[Listener]:
+        """The listeners that were there before."""
+        return self.old.listeners if self.old else []
+
     def _open_listeners(self, config: Config, gifts: dict[str, list[socket.socket]]) -> list[Listener]:
-        kept = self.old.listeners if self.old else []
         try:
-            return open_listeners(config.server.listen, config.server.backlog, kept, gifts)
+            return open_listeners(config.server.listen, config.server.backlog, self._kept, gifts)
         except CannotListen as error:
             raise CannotChange(f"cannot listen on {error}") from error
 
@@ -99,8 +103,7 @@ class Transition:
         if not self.old:
             return
         self.pool.hang_up(self.old)
-        kept = {listener.socket for listener in self.generation.listeners}
-        self._close([listener for listener in self.old.listeners if listener.socket not in kept])
+        _close_but(self.old.listeners, self.generation.listeners)
         if self.old.logs is not self.generation.logs:
             self.old.logs.close()
         del self.pool.generations[self.old.number]
@@ -112,14 +115,15 @@ class Transition:
         for action in self.pool.children.dismiss(time.monotonic()):
             self.pool.carry_out(action)
         self.pool.hang_up(self.generation)
-        kept = {listener.socket for listener in self.old.listeners} if self.old else set()
-        self._close([listener for listener in self.generation.listeners if listener.socket not in kept])
+        _close_but(self.generation.listeners, self._kept)
         if self.old and self.old.logs is not self.generation.logs:
             self.generation.logs.close()
         self.pool.generations.pop(self.generation.number, None)
 
-    def _close(self, listeners: list[Listener]) -> None:
-        kept = {listener.socket for listener in self.old.listeners} if self.old else set()
-        for listener in listeners:
-            if listener.socket not in kept or self.promoted:
-                listener.close()
+
+def _close_but(listeners: list[Listener], kept: list[Listener]) -> None:
+    """Close those of the listeners whose socket is not among the kept ones."""
+    sockets = {listener.socket for listener in kept}
+    for listener in listeners:
+        if listener.socket not in sockets:
+            listener.close()
