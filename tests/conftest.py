@@ -46,3 +46,12 @@ def site(tmp_path: Path) -> Path:
     (folder / "small.txt").write_text("small\n")
     (folder / "large.bin").write_bytes(bytes(range(256)) * 4096)  # 1 MiB
     return folder
+
+
+@pytest.fixture
+def huge(site: Path) -> int:
+    """The size of a file that no socket holds."""
+    size = 24 << 20
+    with open(site / "huge.bin", "wb") as file:
+        file.truncate(size)
+    return size

@@ -53,15 +53,6 @@ def begin_download(daemon: Daemon) -> tuple[socket.socket, bytes]:
     return sock, sock.recv(1000)
 
 
-@pytest.fixture
-def huge(site: Path) -> int:
-    """The size of a file that no socket holds."""
-    size = 24 << 20
-    with open(site / "huge.bin", "wb") as file:
-        file.truncate(size)
-    return size
-
-
 def test_a_killed_worker_is_replaced(start: Start, site: Path) -> None:
     daemon = start(config(site, workers=1))
     (victim,) = daemon.settled(1)

@@ -16,14 +16,6 @@ from tests.daemons import Daemon, children_of, read_all, wait_for_end
 REQUEST = b"GET /small.txt HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
-@pytest.fixture
-def huge(site: Path) -> int:
-    size = 24 << 20
-    with open(site / "huge.bin", "wb") as file:
-        file.truncate(size)
-    return size
-
-
 def begin_body(daemon: Daemon) -> socket.socket:
     """A request whose body is half sent; it has been accepted once the server has said so."""
     sock = daemon.connect()
