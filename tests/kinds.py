@@ -34,6 +34,7 @@ class Echo:
     Options = EchoOptions
     methods = None
     reads_body = True
+    blocking = False
 
     def __init__(self, options: EchoOptions, prefix: str) -> None:
         self.prefix = prefix
@@ -141,6 +142,7 @@ class Bad:
     Options = BadOptions
     methods = None
     reads_body = True
+    blocking = False
 
     def __init__(self, options: BadOptions, prefix: str) -> None:
         self.options = options

@@ -18,11 +18,15 @@ class App(Protocol):
     `respond(request)` is called for each complete request whose method is in `methods` (None: every method; the
     others are answered with 405 and an Allow field before their body is read).
     The body of a request is empty where `reads_body` is false: it is taken off the wire and thrown away.
+    What is `blocking` may take its time, and is called by whichever thread of the worker is free, several requests at
+    once; what is not must answer at once, and is called by one thread.  An iterable body is iterated, and closed if
+    it has a `close`, by the thread that called `respond`.
     `close()` runs when the worker leaves.
     """
 
     methods: frozenset[str] | None
     reads_body: bool
+    blocking: bool
 
     def load(self) -> None: ...
 

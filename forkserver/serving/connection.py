@@ -15,6 +15,7 @@ import termios
 from typing import TYPE_CHECKING
 
 from forkserver.config.options import Limits
+from forkserver.http.request import Ends
 from forkserver.http.response import FileSlice
 from forkserver.serving.reply import Reply
 
@@ -57,13 +58,12 @@ class Connection:
         "buffer",
         "counted",
         "descriptor",
+        "ends",
         "head",
         "interest",
-        "local",
         "mount",
         "moved",
         "peer",
-        "port",
         "progress",
         "received",
         "recv",
@@ -76,12 +76,13 @@ class Connection:
         "taken",
     )
 
-    def __init__(self, accepted: socket.socket, peer: str, port: int, local: tuple[str, int], now: float) -> None:
+    def __init__(self, accepted: socket.socket, ends: Ends, now: float) -> None:
         self.socket = accepted
         self.descriptor = accepted.fileno()
         self.recv = accepted.recv
         self.send = accepted.send
-        self.peer, self.port, self.local = peer, port, local
+        self.ends = ends
+        self.peer = ends.peer[0]
         self.counted = False  # among its client's connections
         self.state = State.READING
         self.interest = select.EPOLLIN  # as epoll knows it

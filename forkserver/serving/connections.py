@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from forkserver.config.options import Limits
+from forkserver.http.request import Ends
 from forkserver.serving.clock import Clock
 from forkserver.serving.connection import INTEREST, Connection, State
 from forkserver.serving.doors import Door, Doors
@@ -79,8 +80,8 @@ class Connections:
             return False
         if accepted is None:
             return False
-        sock, peer, port = accepted
-        connection = Connection(sock, peer, port, door.local, self.clock.now)
+        sock, peer = accepted
+        connection = Connection(sock, Ends(peer, door.local), self.clock.now)
         self.by_descriptor[connection.descriptor] = connection
         self.epoll.register(connection.descriptor, READABLE)
         if self.limits.connections_per_client:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, BinaryIO
 
 from forkserver.config.options import Limits
-from forkserver.http.request import BadRequest, Head, HeadLimits, Parser, Request
+from forkserver.http.request import Asked, BadRequest, Head, HeadLimits, Parser, Request
 from forkserver.http.response import CONTINUE, Response, error_response
 from forkserver.log.format import Exchange
 from forkserver.serving.clock import Clock
@@ -138,9 +138,8 @@ class Conversations:
     ) -> None:
         """Ask the application.  `raw` are the bytes of a request that was nothing but its head."""
         clock, script = self.clock, mount.prefix
-        peer = (connection.peer, connection.port)
-        path = head.line.path[len(script) :]
-        request = Request(head, body, peer, connection.local, "http", script, path, clock.wall)
+        asked = Asked(head, script, head.line.path[len(script) :])
+        request = Request(asked, connection.ends, body, clock.wall)
         self.progress.begin(head.line.text.encode("latin-1"), clock.now, clock.now + self.limits.request_timeout)
         try:
             response = mount.app.respond(request)
@@ -235,8 +234,8 @@ class Conversations:
         return self.ledger.enter(
             Exchange(  # in the order of its fields: by name it would cost twice as much
                 connection.peer,
-                connection.port,
-                connection.local[1],
+                connection.ends.peer[1],
+                connection.ends.local[1],
                 head.host if head else "",
                 head,
                 head.line.text if head else reply.line,

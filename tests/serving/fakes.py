@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from forkserver.config.options import Limits
-from forkserver.http.request import Head, Parser, Request
+from forkserver.http.request import Ends, Head, Parser, Request
 from forkserver.http.response import Response
 from forkserver.log import LineWriter
 from forkserver.log.format import compile_format
@@ -30,6 +30,7 @@ class FakeApp:
 
     methods = None
     reads_body = True
+    blocking = False
 
     def __init__(self, respond: Callable[[Request], Any]) -> None:
         self.respond: Any = respond
@@ -70,7 +71,7 @@ def fake_connection(now: float = 0.0) -> tuple[Connection, socket.socket]:
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
     theirs.settimeout(10)
-    return Connection(ours, "192.0.2.1", 1234, ("192.0.2.2", 80), now), theirs
+    return Connection(ours, Ends(("192.0.2.1", 1234), ("192.0.2.2", 80)), now), theirs
 
 
 class Stage:
