@@ -140,7 +140,8 @@ class Conversations:
         clock, script = self.clock, mount.prefix
         asked = Asked(head, script, head.line.path[len(script) :])
         request = Request(asked, connection.ends, body, clock.wall)
-        self.progress.begin(head.line.text.encode("latin-1"), clock.now, clock.now + self.limits.request_timeout)
+        line, limit = head.line.text.encode("latin-1"), clock.now + self.limits.request_timeout
+        self.progress.begin(line, connection.peer, clock.now, limit)
         try:
             response = mount.app.respond(request)
         except (Exception, SystemExit):  # the application's trouble, of whatever kind: it ends with this request
