@@ -87,6 +87,7 @@ class Server:
             access=writer,
             access_format=compile_format(config.log.format),
             server=SERVER if config.server.server_header else "",
+            threads=config.server.threads,
         )
         try:
             worker.run()
