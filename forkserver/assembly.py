@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 SERVER = "forkserver"  # the value of the Server field
 
 
-class Desk:
+class Figures:
     """A worker's seat on the scoreboard, as the worker sees it."""
 
     def __init__(self, slot: Slot, board: Scoreboard) -> None:
         self.slot, self.board = slot, board
-        self.begin, self.end, self.count = slot.begin, slot.end, slot.count
+        self.count, self.desk = slot.count, slot.desk
 
     def hold(self, client: str, change: int) -> int:
         """Count a client's connections up or down; give how many all workers hold together.
@@ -82,7 +82,7 @@ class Server:
             limits=config.limits,
             listeners=[listener.socket for listener in place.listeners],
             orders=place.lifeline,
-            figures=Desk(place.slot, place.board),
+            figures=Figures(place.slot, place.board),
             log=log,
             access=writer,
             access_format=compile_format(config.log.format),

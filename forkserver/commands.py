@@ -216,8 +216,10 @@ def status(arguments: Arguments, kinds: Kinds) -> int:
     for worker in answer["workers"]:
         say(
             f"worker {worker['worker']:3} {worker['pid']:8} gen {worker['generation']:<4} {worker['state']:9}"
-            f"{worker['connections']:6} connections {worker['requests']:10} requests  {worker['request']}".rstrip()
+            f"{worker['connections']:6} connections {worker['requests']:10} requests"
         )
+        for one in worker["in_progress"]:
+            say(f"{one['running']:18.1f} s  {one['client']:15}  {one['request']}")
     if answer["last_refusal"]:
         say(f"the last reload was refused: {answer['last_refusal']}")
     return DONE

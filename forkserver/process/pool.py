@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from forkserver.process import children, messages
+from forkserver.process import children, forensics, messages
 from forkserver.process.children import Action, Child, Children, Life
 from forkserver.process.forking import ended, ending, kill
 from forkserver.process.generation import Generation, Logs
@@ -75,15 +75,6 @@ class Pool:
 
     def _lacks_mold(self) -> bool:
         return bool(self.current and not self.current.mold and not self.children.stopping)
-
-    def look_for_trouble(self, now: float) -> None:
-        """Once a second: requests past their limit, log files that were moved."""
-        for child in list(self.children.by_seat.values()):
-            reading = self.read(child.seat)
-            if reading.line and 0 < reading.deadline < now and not child.killed:
-                child.killed = True
-                self._kill(children.Kill(child.seat, f"did not answer in time: {reading.line!r}"))
-        self.reopen(moved=True)
 
     def read(self, seat: int) -> Seat:
         return self.board.slots[seat].read(seat)
@@ -195,10 +186,9 @@ class Pool:
         seat = self._seat_of_dead(pid)
         if seat is not None:
             child = self.children.by_seat[seat]
-            line = self.read(seat).line
-            serving = f" while serving {line!r}" if line else ""
+            words = forensics.death(ending(code), self.read(seat).in_progress, time.monotonic())
             going = child.life in (Life.DRAINING, Life.LEAVING) or self.children.stopping
-            self._bury(child, ending(code) + serving, expected=code == 0 and going)
+            self._bury(child, words, expected=code == 0 and going)
         for generation in list(self.generations.values()):
             if generation.mold == pid:
                 if generation.channel:  # it may have said why, and be hung up for that
@@ -216,7 +206,7 @@ class Pool:
         pause = self.children.died(child.seat, time.monotonic(), served=reading.requests > 0)
         self.buried(reading, expected)
         self.board.slots[child.seat].clear()
-        (self.log.info if expected else self.log.error)(words)
+        (self.log.info if expected else self.log.error)(words, lines=True)
         if pause:
             self.log.warning(f"a worker died young; the next one is forked in {pause:g} s")
         if candidate:

@@ -141,7 +141,8 @@ class Conversations:
         peer = (connection.peer, connection.port)
         path = head.line.path[len(script) :]
         request = Request(head, body, peer, connection.local, "http", script, path, clock.wall)
-        self.progress.begin(head.line.text.encode("latin-1"), clock.now, clock.now + self.limits.request_timeout)
+        line, limit = head.line.text.encode("latin-1"), clock.now + self.limits.request_timeout
+        self.progress.begin(line, connection.peer, clock.now, limit)
         try:
             response = mount.app.respond(request)
         except (Exception, SystemExit):  # the application's trouble, of whatever kind: it ends with this request

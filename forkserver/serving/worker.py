@@ -63,7 +63,7 @@ class Worker:
             limits=limits,
             clock=self.clock,
             ledger=self.ledger,
-            progress=figures,
+            progress=figures.desk(0),
             log=log,
             server=server,
             close=self.connections.close,

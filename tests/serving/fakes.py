@@ -56,13 +56,19 @@ class FakeLog:
 
 class FakeProgress:
     def __init__(self) -> None:
-        self.line = b""
+        self.line, self.client = b"", ""
 
-    def begin(self, line: bytes, now: float, deadline: float) -> None:
-        self.line = line
+    def begin(self, line: bytes, client: str, now: float, deadline: float) -> None:
+        self.line, self.client = line, client
 
     def end(self) -> None:
-        self.line = b""
+        self.line, self.client = b"", ""
+
+    def extend(self, deadline: float) -> None:
+        raise AssertionError("nobody asked for more time")
+
+    def note(self, steps: int) -> None:
+        raise AssertionError("nobody looked at the clock")
 
 
 def fake_connection(now: float = 0.0) -> tuple[Connection, socket.socket]:

@@ -209,10 +209,10 @@ def test_a_worker_that_leaves_makes_every_answer_the_last() -> None:
 
 
 def test_a_request_is_noted_while_it_runs() -> None:
-    seen: list[bytes] = []
-    with Stage(lambda request: seen.append(stage.progress.line) or Response(200)) as stage:
+    seen: list[tuple[bytes, str]] = []
+    with Stage(lambda request: seen.append((stage.progress.line, stage.progress.client)) or Response(200)) as stage:
         stage.ask()
-        assert seen == [b"GET / HTTP/1.1"]
+        assert seen == [(b"GET / HTTP/1.1", "192.0.2.1")]
         assert stage.progress.line == b""
 
 
