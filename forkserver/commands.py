@@ -134,7 +134,8 @@ def start(arguments: Arguments, kinds: Kinds) -> int:
     """Begin a `run` that detaches itself, and wait for its word."""
     path = find_file(arguments)
     config = load(path, kinds)
-    for name, where in (("access", config.log.access), ("error", config.log.error)):
+    slow = config.log.slow if config.log.slow_after else "none"
+    for name, where in (("access", config.log.access), ("error", config.log.error), ("slow", slow)):
         if where in ("stdout", "stderr"):
             print(f"forkserver: in the background {where} leads nowhere: give [log] {name} a file", file=sys.stderr)
     reader, writer = os.pipe()

@@ -164,6 +164,12 @@ class Log:
         choice("debug", "info", "warning", "error"),
         "The least of the messages to log: debug, info, warning or error.",
     )
+    slow: str = option(
+        "stderr",
+        log_destination,
+        "Where slow requests are logged, each with the stack of what it waits for: as for the error log.",
+    )
+    slow_after: float = option("5s", duration, "Time in an application after which a request is slow; 0: never.")
 
 
 @dataclass(frozen=True)

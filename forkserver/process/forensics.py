@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from forkserver.log.error import safe
 from forkserver.process.scoreboard import InProgress
 
 
 def serving(request: InProgress, now: float) -> str:
     """One request in progress, as a line of its own."""
-    client = f" of {request.client}" if request.client else ""
+    client = f" of {safe(request.client)}" if request.client else ""
     return f"serving {request.line!r}{client} for {now - request.began:.1f} s"
 
 

@@ -16,9 +16,10 @@ from forkserver.process.signals import Signals, release
 class Lifeline:
     """Orders for one worker, from its master's messages and from signals that somebody sent to it alone."""
 
-    def __init__(self, channel: Channel, access_log: int, error_log: int) -> None:
+    def __init__(self, channel: Channel, *logs: int) -> None:
+        """`logs` are descriptors, in the order in which they come beside the message Logs."""
         self.channel = channel
-        self.logs = (access_log, error_log)
+        self.logs = logs
         self.cut = False  # closed, the master being gone or we
         self.signals = Signals([signal.SIGTERM])
         self.channel.send(Born(os.getpid()))

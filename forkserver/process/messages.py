@@ -34,7 +34,7 @@ class Garbled(Exception):  # noqa: N818 - reads as the sentence it prints
 
 @dataclass(frozen=True, slots=True)
 class Spawn:
-    """Master to mold: fork a worker for this seat.  Beside it: the worker's channel, access log, error log."""
+    """Master to mold: fork a worker for this seat.  Beside it: its channel, access log, error log, slow log."""
 
     seat: int
 
@@ -56,7 +56,7 @@ class Quit:
 
 @dataclass(frozen=True, slots=True)
 class Logs:
-    """Master to worker: the log files were opened anew.  Beside it: access log, error log."""
+    """Master to worker: the log files were opened anew.  Beside it: access log, error log, slow log."""
 
 
 @dataclass(frozen=True, slots=True)

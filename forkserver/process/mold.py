@@ -109,12 +109,12 @@ class Mold:
             self.channel.send(NotSpawned(seat, os.strerror(trouble) if trouble > 0 else f"signal {-trouble}"))
 
     def _work(self, loaded: Any, seat: int, descriptors: tuple[int, ...]) -> None:
-        """A worker's life.  It keeps its three descriptors and the listeners; the mold's channel is not for it."""
+        """A worker's life.  It keeps its descriptors and the listeners; the mold's channel is not for it."""
         self.channel.close()
-        end, access_log, error_log = descriptors
+        end, *logs = descriptors
         slot = self.board.slots[seat]
         slot.words[Word.PID] = os.getpid()
-        lifeline = Lifeline(Channel.adopt(end), access_log, error_log)
-        place = Place(seat, slot, self.board, lifeline, self.listeners, access_log, error_log)
+        lifeline = Lifeline(Channel.adopt(end), *logs)
+        place = Place(seat, slot, self.board, lifeline, self.listeners, *logs)
         self.program.serve(self.config, loaded, place)
         lifeline.close()

@@ -69,7 +69,7 @@ class Transition:
 
     def _open_logs(self, config: Config) -> Logs:
         """The files of before, when they are the same: one file, one descriptor."""
-        if self.old and self.old.logs.destinations() == (config.log.access, config.log.error):
+        if self.old and self.old.logs.destinations() == Logs.wanted(config):
             return self.old.logs
         return Logs.open(config)
 
