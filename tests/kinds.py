@@ -128,6 +128,22 @@ def _break_off(request: Request) -> Response:
     return Response(200, (("Content-Type", "text/plain"),), pieces())
 
 
+HOARD: list[bytearray] = []
+
+
+def _grow(request: Request) -> Response:
+    """16 MiB more for good."""
+    HOARD.append(bytearray(os.urandom(1 << 20) * 16))
+    return Response(200, (), b"grown")
+
+
+def _wait(request: Request) -> Response:
+    """Until somebody opens the fifo that is named by the query, writes to it or not, and closes it."""
+    with open(request.head.line.query) as fifo:
+        fifo.read()
+    return Response(200, (), b"waited")
+
+
 DEEDS: dict[str, Callable[[Request], Response]] = {
     "/raise": _raise,
     "/split": _split,
@@ -137,6 +153,8 @@ DEEDS: dict[str, Callable[[Request], Response]] = {
     "/garble": _garble,
     "/stream": _stream,
     "/break": _break_off,
+    "/grow": _grow,
+    "/wait": _wait,
 }
 
 

@@ -208,3 +208,8 @@ class Limits:
     connections_per_client: int = option(
         "0", integer(0, MANY), "Connections from one client's address to all workers together; 0: any number."
     )
+    requests: int = option("0", integer(0, 1 << 40), "A worker retires after so many, or a few less; 0: never.")
+    memory: int = option(
+        "0", size, "A worker retires when it has so much memory that it shares with nobody, or a little less; 0: never."
+    )
+    lifetime: float = option("0", duration, "A worker retires after so long, or a little less; 0: never.")

@@ -160,6 +160,9 @@ class Pool:
             elif isinstance(message, messages.Ready):
                 self.children.ready(seat)
                 self.log.info(f"worker {seat} (pid {child.pid}) is ready")
+            elif isinstance(message, messages.Retiring):
+                self.children.retiring(seat)
+                self.log.info(f"worker {seat} (pid {child.pid}) retires: {message.why}")
             elif isinstance(message, messages.Leaving):
                 self.children.leaving(seat, time.monotonic())
 

@@ -26,6 +26,7 @@ from forkserver.serving.ledger import Ledger
 from forkserver.serving.outside import Figures, Orders
 from forkserver.serving.replies import Ready
 from forkserver.serving.routing import Site
+from forkserver.serving.tenure import Tenure
 from forkserver.serving.watch import Watch
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ class Worker:
             calls=self.calls,
         )
         self.connections.turn_away = self.talk.turn_away
+        self.tenure = Tenure(limits, orders, self.ledger, self.clock, log)
         self.next_sweep = 0.0
         self.leaving: Leaving | None = None
         self.done = False
@@ -137,14 +139,16 @@ class Worker:
             ledger.write()
         if self.clock.now >= self.next_sweep:
             self._sweep()
+        if ledger.requests >= self.tenure.retirement.requests:
+            self.tenure.look()
         if self.crew and self.crew.full is not self.connections.busy:
             self._listen(not self.crew.full)
         self.figures.count(len(connections), ledger.requests, ledger.sent)
 
     def _patience(self) -> float:
-        """Seconds to sleep at most; with nobody to look after, for ever."""
+        """Seconds to sleep at most; with nobody to look after, as long as we are in office."""
         if not self.connections.by_descriptor and not self.leaving and self.connections.doors.open:
-            return -1
+            return self.tenure.patience(self.next_sweep)
         return max(0.0, self.next_sweep - self.clock.now)
 
     def serve(self, connection: Connection) -> None:  # noqa: C901, PLR0912 - one function on purpose, without hops
@@ -298,6 +302,7 @@ class Worker:
             self._dismiss(self.leaving)
         elif not self.connections.doors.open:
             self.connections.open_doors()
+        self.tenure.look()
         self.ledger.write()
 
     def _expire(self, connection: Connection, why: str) -> None:
@@ -325,6 +330,7 @@ class Worker:
         """Accept no more, and make every reply from now on the last of its connection."""
         self.leaving = Leaving(self.clock.now, self.limits.graceful_timeout, stopping)
         self.delivery.leaving = True
+        self.tenure.end()
         self.replies.forget()
         self.connections.leave()
         self.orders.leaving()

@@ -27,6 +27,7 @@ from forkserver.process.messages import (
     Quit,
     Ready,
     Refused,
+    Retiring,
     Spawn,
     decode,
     encode,
@@ -43,6 +44,7 @@ SAMPLES = [
     NotSpawned(2, "Cannot allocate memory"),
     Born(4711),
     Ready(),
+    Retiring("500 requests answered"),
     Leaving(),
 ]
 
