@@ -83,5 +83,6 @@ class Report:
             "crashes": self.crashes,
             "reloads": self.reloads,
             "last_refusal": self.last_refusal,
+            "wanted": self.pool.children.want,
             "workers": workers,
         }
