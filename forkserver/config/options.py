@@ -15,6 +15,7 @@ from forkserver.config.addresses import Address, addresses
 from forkserver.config.converters import (
     WRITERS,
     Convert,
+    Workers,
     boolean,
     choice,
     duration,
@@ -41,6 +42,7 @@ __all__ = [
     "Log",
     "Option",
     "Server",
+    "Workers",
     "addresses",
     "boolean",
     "choice",
@@ -116,7 +118,11 @@ class Server:
         "Addresses to listen at: 127.0.0.1:8080, [::1]:8080, :8080 for every address of the machine, "
         "unix:PATH, systemd:NAME. Port 0 lets the kernel choose.",
     )
-    workers: int = option("auto", workers, "Number of worker processes; auto is one for each CPU that may be used.")
+    workers: Workers = option(  # noqa: RUF009 - declares the field
+        "auto",
+        workers,
+        "Number of worker processes: N, or MIN-MAX, which follows the load; auto is one for each CPU that may be used.",
+    )
     threads: int = option(
         "8",
         integer(1, THREADS),

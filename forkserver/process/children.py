@@ -9,6 +9,12 @@ from __future__ import annotations
 import enum
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from forkserver.process.adapting import Adapting, Census
+
+if TYPE_CHECKING:
+    from forkserver.config.options import Workers
 
 YOUNG = 5.0  # seconds; who dies before that without having served anything died young
 LONGEST_PAUSE = 30.0  # seconds between attempts, however often a worker dies young
@@ -84,6 +90,7 @@ class Children:
     seats: int
     generation: int = 0
     candidate: int | None = None
+    adapting: Adapting | None = None  # what `want` follows; None before the first promotion
     stopping: bool = False
     not_before: float = 0.0  # no fork before this time
     young_deaths: int = 0  # in a row
@@ -228,12 +235,34 @@ class Children:
         """Let one worker of a new generation show that it comes up."""
         self.candidate = generation
 
-    def promote(self, want: int, graceful: float) -> None:
-        """The candidate is the current generation from now on; the older ones give way as it fills up."""
+    def promote(self, workers: Workers, graceful: float) -> None:
+        """The candidate is the current generation from now on; the older ones give way as it fills up.
+
+        As many are wanted as before, the load being what it was, within the new bounds.
+        """
         assert self.candidate is not None
         self.generation, self.candidate = self.candidate, None
-        self.want, self.graceful = want, graceful
+        self.want, self.graceful = workers.nearest(self.want), graceful
+        self.adapting = Adapting(workers)
         self._forgive()
+
+    def adapt(self, now: float, busy: Collection[int]) -> str:
+        """Once a second: let the number follow the load; give a complaint, "" for none.
+
+        `busy` are the seats of workers with a request in progress.
+        """
+        if not self.adapting:
+            return ""
+        starting, ready = self._of(self.generation, Life.STARTING), self._of(self.generation, Life.READY)
+        census = Census(len(starting), len(ready), sum(child.seat in busy for child in ready))
+        self.want = self.adapting.look(now, self.want, census)
+        return self.adapting.complaint
+
+    def move(self, by: int) -> None:
+        """Somebody wants more than were configured, or fewer; at least one stays."""
+        if self.adapting:
+            self.adapting.move(by, self.seats // 2)  # the other half is for those that drain
+            self.want = self.adapting.workers.nearest(self.want + by)
 
     def dismiss(self, now: float) -> list[Action]:
         """The candidate was refused: its worker, if there is one, leaves."""

@@ -79,6 +79,10 @@ class Pool:
     def read(self, seat: int) -> Seat:
         return self.board.slots[seat].read(seat)
 
+    def busy(self) -> set[int]:
+        """The seats of workers with a request in progress."""
+        return {seat for seat in self.children.by_seat if self.read(seat).line}
+
     def reopen(self, *, moved: bool = False) -> None:
         """Open all log files anew, or those alone that were `moved`, here and in the workers that write to them."""
         for logs in {generation.logs for generation in self.generations.values()}:

@@ -6,6 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from forkserver.config.options import Workers
 from forkserver.process.children import (
     LONGEST_PAUSE,
     SERVING,
@@ -27,7 +28,7 @@ def promoted(want: int, now: float = 0.0) -> Children:
     children = Children(want=0, graceful=0.0, seats=64)
     children.audition(1)
     come_up(children, now, [1])
-    children.promote(want, GRACEFUL)
+    children.promote(Workers(want, want), GRACEFUL)
     come_up(children, now, [1])
     return children
 
@@ -57,7 +58,7 @@ def test_an_audition_takes_one_worker_and_a_promotion_the_others() -> None:
     assert children.plan(0.0, [1]) == [Spawn(0, 1)]
     assert children.plan(0.0, [1]) == []
     children.ready(0)
-    children.promote(3, GRACEFUL)
+    children.promote(Workers(3, 3), GRACEFUL)
     assert children.plan(0.0, [1]) == [Spawn(1, 1), Spawn(2, 1)]
     assert not children.settled()
     children.ready(1)
@@ -132,7 +133,7 @@ def test_an_old_generations_deaths_do_not_throttle_the_new_one() -> None:
     children = promoted(4)
     children.audition(2)
     come_up(children, 1.0, [1, 2])
-    children.promote(4, GRACEFUL)
+    children.promote(Workers(4, 4), GRACEFUL)
     assert children.died(0, 1.5, served=False) == 0.0
     assert len([a for a in children.plan(1.5, [2]) if isinstance(a, Spawn)]) == 3
 
@@ -237,7 +238,7 @@ def test_a_reload_takes_retiring_workers_along_the_retiring_ones_first() -> None
     assert come_up(children, 10.0, [1, 2]) == [Spawn(2, 2)]
     children.retiring(1)
     assert children.plan(10.0, [1, 2]) == [Spawn(3, 1)]  # the generation that serves is kept whole meanwhile
-    children.promote(2, GRACEFUL)
+    children.promote(Workers(2, 2), GRACEFUL)
     assert children.plan(10.0, [2]) == [Spawn(4, 2), Drain(1), Drain(0)]
     children.ready(4)
     assert children.plan(10.0, [2]) == [Drain(3)]
@@ -252,7 +253,7 @@ def test_a_candidate_may_retire_before_its_promotion() -> None:
     come_up(children, 10.0, [1, 2])
     children.retiring(1)
     assert children.plan(10.0, [1, 2]) == []  # no second one is auditioned
-    children.promote(1, GRACEFUL)
+    children.promote(Workers(1, 1), GRACEFUL)
     assert children.plan(10.0, [2]) == [Spawn(2, 2), Drain(1)]
     assert not children.settled()
     children.ready(2)
@@ -291,7 +292,7 @@ def test_a_new_generation_takes_over_one_for_one() -> None:
     children.audition(2)
     assert come_up(children, 10.0, [1, 2]) == [Spawn(3, 2)]
     assert children.plan(10.0, [1, 2]) == []  # nothing drains before the promotion
-    children.promote(3, 5.0)
+    children.promote(Workers(3, 3), 5.0)
     assert children.plan(10.0, [2]) == [Spawn(4, 2), Spawn(5, 2), Drain(0)]
     children.ready(4)
     assert children.plan(10.0, [2]) == [Drain(1)]
@@ -308,7 +309,7 @@ def test_a_larger_new_generation_lets_the_old_one_go_late() -> None:
     children = promoted(5)
     children.audition(2)
     come_up(children, 10.0, [1, 2])
-    children.promote(8, GRACEFUL)
+    children.promote(Workers(8, 8), GRACEFUL)
     spawned = [a.seat for a in children.plan(10.0, [2]) if isinstance(a, Spawn)]
     accepting = []
     for seat in spawned:
@@ -322,7 +323,7 @@ def test_a_smaller_new_generation_replaces_all() -> None:
     children = promoted(4)
     children.audition(2)
     come_up(children, 10.0, [1, 2])
-    children.promote(1, GRACEFUL)
+    children.promote(Workers(1, 1), GRACEFUL)
     assert children.plan(10.0, [2]) == [Drain(0), Drain(1), Drain(2), Drain(3)]
 
 
@@ -348,7 +349,7 @@ def test_a_full_board_is_no_error() -> None:
     children = Children(want=0, graceful=1.0, seats=2)
     children.audition(1)
     come_up(children, 0.0, [1])
-    children.promote(5, 1.0)
+    children.promote(Workers(5, 5), 1.0)
     assert come_up(children, 0.0, [1]) == [Spawn(1, 1)]
     assert children.plan(0.0, [1]) == []
 
@@ -431,7 +432,7 @@ class Life1(RuleBasedStateMachine):
     @precondition(lambda self: lives(self.children, self.children.candidate or -1, Life.READY) > 0)
     @rule(want=st.integers(1, 5))
     def a_reload_succeeds(self, want: int) -> None:
-        self.children.promote(want, GRACEFUL)
+        self.children.promote(Workers(want, want), GRACEFUL)
         self.most = max(self.most, want)
         self.act()
 
