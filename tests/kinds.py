@@ -8,9 +8,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import random
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -70,7 +72,8 @@ class BadOptions:
     bad: str = option(
         None,
         text,
-        "`yes`, or what goes wrong while loading: `refuse`, `raise`, `die`, `wait PATH` for the end of a fifo.",
+        "`yes`, or what goes wrong while loading: `refuse`, `raise`, `die`, `leave`, `wait PATH` for the end of a "
+        "fifo, `need PATH` of a file, `thread NAME` or `socket PORT` for what is left behind.",
     )
 
 
@@ -125,6 +128,11 @@ def _break_off(request: Request) -> Response:
     return Response(200, (("Content-Type", "text/plain"),), pieces())
 
 
+def _random(request: Request) -> Response:
+    """Who draws, and what: a generator seeded while loading gives all forks of it the same."""
+    return Response(200, (), b"%d %r" % (os.getpid(), random.random()))
+
+
 DEEDS: dict[str, Callable[[Request], Response]] = {
     "/raise": _raise,
     "/split": _split,
@@ -134,6 +142,7 @@ DEEDS: dict[str, Callable[[Request], Response]] = {
     "/garble": _garble,
     "/stream": _stream,
     "/break": _break_off,
+    "/random": _random,
 }
 
 
@@ -146,6 +155,7 @@ class Bad:
         self.options = options
 
     def load(self) -> None:
+        random.seed(4)
         if self.options.bad == "refuse":
             raise AppError("asked to refuse")
         if self.options.bad == "raise":
@@ -156,6 +166,15 @@ class Bad:
             print("loading", file=sys.stderr, flush=True)
             with open(self.options.bad.removeprefix("wait ")) as fifo:
                 fifo.read()
+        if self.options.bad == "leave":
+            sys.exit("asked to leave")
+        what, _, name = self.options.bad.partition(" ")
+        if what == "need":
+            os.stat(name)
+        if what == "thread":
+            threading.Thread(target=threading.Event().wait, name=name, daemon=True).start()
+        if what == "socket":
+            self.line = socket.create_connection(("127.0.0.1", int(name)))
 
     def respond(self, request: Request) -> Response:
         deed = DEEDS.get(request.path)

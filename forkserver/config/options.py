@@ -116,6 +116,12 @@ class Server:
         "unix:PATH, systemd:NAME. Port 0 lets the kernel choose.",
     )
     workers: int = option("auto", workers, "Number of worker processes; auto is one for each CPU that may be used.")
+    preload: str = option(
+        "auto",
+        choice("auto", "yes", "no"),
+        "Whether applications are loaded once for all workers (yes) or by each worker (no); auto: once, unless "
+        "loading leaves threads or sockets behind.",
+    )
     user: str = option("", optional(user), "User to become when started as root; empty: stay the same.")
     group: str = option("", optional(group), "Group to become with the user; empty: the user's own.")
     control: str = option("", optional(path), "Path of the control socket; empty: chosen by the program.", restart=True)

@@ -9,7 +9,7 @@ import os
 import signal
 
 from forkserver.log import put_in_place
-from forkserver.process.messages import Born, Channel, Drain, Leaving, Logs, Quit, Ready
+from forkserver.process.messages import Born, Channel, Drain, Leaving, Logs, Quit, Ready, Refused
 from forkserver.process.signals import Signals, release
 
 
@@ -31,6 +31,10 @@ class Lifeline:
 
     def ready(self) -> None:
         self.channel.send(Ready())
+
+    def refused(self, why: str) -> None:
+        """The applications cannot be loaded; nothing follows."""
+        self.channel.send(Refused(why))
 
     def leaving(self) -> None:
         if not self.cut:
