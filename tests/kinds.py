@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import random
 import signal
 import socket
 import sys
@@ -73,7 +74,8 @@ class BadOptions:
     bad: str = option(
         None,
         text,
-        "`yes`, or what goes wrong while loading: `refuse`, `raise`, `die`, `wait PATH` for the end of a fifo.",
+        "`yes`, or what goes wrong while loading: `refuse`, `raise`, `die`, `leave`, `wait PATH` for the end of a "
+        "fifo, `need PATH` of a file, `thread NAME` or `socket PORT` for what is left behind.",
     )
 
 
@@ -144,6 +146,11 @@ def _wait(request: Request) -> Response:
     return Response(200, (), b"waited")
 
 
+def _random(request: Request) -> Response:
+    """Who draws, and what: a generator seeded while loading gives all forks of it the same."""
+    return Response(200, (), b"%d %r" % (os.getpid(), random.random()))
+
+
 DEEDS: dict[str, Callable[[Request], Response]] = {
     "/raise": _raise,
     "/split": _split,
@@ -155,6 +162,7 @@ DEEDS: dict[str, Callable[[Request], Response]] = {
     "/break": _break_off,
     "/grow": _grow,
     "/wait": _wait,
+    "/random": _random,
 }
 
 
@@ -168,6 +176,7 @@ class Bad:
         self.options = options
 
     def load(self) -> None:
+        random.seed(4)
         if self.options.bad == "refuse":
             raise AppError("asked to refuse")
         if self.options.bad == "raise":
@@ -178,6 +187,15 @@ class Bad:
             print("loading", file=sys.stderr, flush=True)
             with open(self.options.bad.removeprefix("wait ")) as fifo:
                 fifo.read()
+        if self.options.bad == "leave":
+            sys.exit("asked to leave")
+        what, _, name = self.options.bad.partition(" ")
+        if what == "need":
+            os.stat(name)
+        if what == "thread":
+            threading.Thread(target=threading.Event().wait, name=name, daemon=True).start()
+        if what == "socket":
+            self.line = socket.create_connection(("127.0.0.1", int(name)))
 
     def respond(self, request: Request) -> Response:
         deed = DEEDS.get(request.path)

@@ -128,6 +128,12 @@ class Server:
         integer(1, THREADS),
         "Calls of applications at once in each worker; 1: one by one, in its only thread.",
     )
+    preload: str = option(
+        "auto",
+        choice("auto", "yes", "no"),
+        "Whether applications are loaded once for all workers (yes) or by each worker (no); auto: once, unless "
+        "loading leaves threads or sockets behind.",
+    )
     user: str = option("", optional(user), "User to become when started as root; empty: stay the same.")
     group: str = option("", optional(group), "Group to become with the user; empty: the user's own.")
     control: str = option("", optional(path), "Path of the control socket; empty: chosen by the program.", restart=True)

@@ -92,6 +92,13 @@ class Generation:
     channel: Channel | None = None  # to the mold
     mold: int = 0  # its pid; 0 when there is none
     loaded: bool = False
+    hazards: bool = False  # were found where loading once for all workers was tried
+
+    @property
+    def preloads(self) -> bool:
+        """Whether the mold loads the applications, or each worker does."""
+        preload = self.config.server.preload
+        return preload == "yes" or (preload == "auto" and not self.hazards)
 
     def start_mold(self, program: Program, board: Scoreboard, let_go: Callable[[], None]) -> Channel:
         """Fork a mold; give the master's end of the conversation with it.  OSError when the system refuses."""
@@ -101,7 +108,8 @@ class Generation:
             ours.close()
             let_go()
 
-        mold = Mold(self.config, program, theirs, board, tuple(self.listeners), leave_behind, os.getpid())
+        listeners = tuple(self.listeners)
+        mold = Mold(self.config, program, theirs, board, listeners, leave_behind, os.getpid(), self.preloads)
         self.loaded = False
         try:
             self.mold = forking.fork(f"mold {self.number}", mold.main)

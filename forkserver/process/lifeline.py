@@ -9,7 +9,7 @@ import os
 import signal
 
 from forkserver.log import put_in_place
-from forkserver.process.messages import Born, Channel, Drain, Leaving, Logs, Quit, Ready, Retiring
+from forkserver.process.messages import Born, Channel, Drain, Leaving, Logs, Quit, Ready, Refused, Retiring
 from forkserver.process.signals import Signals, release
 
 
@@ -35,6 +35,10 @@ class Lifeline:
     def retire(self, why: str) -> None:
         if not self.cut:
             self.channel.send(Retiring(why))
+
+    def refused(self, why: str) -> None:
+        """The applications cannot be loaded; nothing follows."""
+        self.channel.send(Refused(why))
 
     def leaving(self) -> None:
         if not self.cut:

@@ -15,6 +15,7 @@ from forkserver.process import children, forensics, messages
 from forkserver.process.children import Action, Child, Children, Life
 from forkserver.process.forking import ended, ending, kill
 from forkserver.process.generation import Generation, Logs
+from forkserver.process.loading import LOAD_LIMIT
 from forkserver.process.messages import Channel, Garbled
 from forkserver.process.program import Program
 from forkserver.process.scoreboard import SEATS, Scoreboard, Seat
@@ -127,6 +128,8 @@ class Pool:
         except OSError as error:
             self._bury(self.children.by_seat[seat], f"could not be asked for: {error.strerror}", expected=False)
             return
+        if not generation.preloads:
+            self.children.by_seat[seat].limit = time.monotonic() + LOAD_LIMIT
         self.channels[seat], self.logs[seat] = channel, generation.logs
         self.selector.register(channel, selectors.EVENT_READ, lambda: self._hear(seat))
 
@@ -169,6 +172,9 @@ class Pool:
                 self.log.info(f"worker {seat} (pid {child.pid}) retires: {message.why}")
             elif isinstance(message, messages.Leaving):
                 self.children.leaving(seat, time.monotonic())
+            elif isinstance(message, messages.Refused):
+                self.children.refused(seat)
+                self.failed(child.generation, message.why)
 
     def _hush(self, seat: int) -> None:
         if channel := self.channels.pop(seat, None):
@@ -258,11 +264,27 @@ class Pool:
             if isinstance(message, messages.Loaded):
                 generation.loaded = True
                 self.mold_pause = MOLD_PAUSE
+            elif isinstance(message, messages.Hazards):
+                self._meet_hazards(generation, message.found)
             elif isinstance(message, messages.NotSpawned):
                 self.log.error(f"worker {message.seat} could not be forked: {message.why}")
             elif isinstance(message, messages.Refused):
                 self.log.debug(f"mold {generation.number} could not load")
                 self.failed(generation.number, message.why)
+
+    def _meet_hazards(self, generation: Generation, found: str) -> None:
+        """Loading left things behind that a fork does not bear."""
+        left = f"loading the applications left {found}"
+        if generation.config.server.preload == "yes":
+            self.log.warning(f"{left}: workers are forked all the same, as [server] preload = yes")
+            return
+        self.log.warning(f"{left}, which a fork does not bear, so each worker loads its applications by itself")
+        generation.hazards = True
+        self.hang_up(generation)
+        try:
+            self.start_mold(generation)
+        except OSError as error:
+            self._mold_died(generation, f"could not be forked: {error.strerror}")
 
     def _close_channel(self, generation: Generation) -> None:
         if generation.channel:
