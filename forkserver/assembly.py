@@ -19,6 +19,7 @@ from forkserver.apps import AppError
 from forkserver.config import Config, describe, section_of
 from forkserver.log import ErrorLog, access_writer
 from forkserver.log.format import compile_format
+from forkserver.log.slow import slow_log
 from forkserver.process.program import CannotLoad, Place
 from forkserver.serving.routing import Mount, Site
 from forkserver.serving.worker import Worker
@@ -88,6 +89,8 @@ class Server:
             access_format=compile_format(config.log.format),
             server=SERVER if config.server.server_header else "",
             threads=config.server.threads,
+            slow=slow_log(config.log.slow, place.slow_log, role=f"worker {place.seat}"),
+            slow_after=config.log.slow_after,
         )
         try:
             worker.run()

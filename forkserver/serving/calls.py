@@ -17,8 +17,9 @@ from forkserver.http.response import FileSlice, Response, error_response, has_bo
 from forkserver.serving.call import Call, RequestTimeout
 from forkserver.serving.clock import Clock
 from forkserver.serving.connection import Connection, State
-from forkserver.serving.crew import Crew
+from forkserver.serving.crew import Crew, Loop
 from forkserver.serving.delivery import Delivery
+from forkserver.serving.watch import Watch
 
 if TYPE_CHECKING:
     from forkserver.log import ErrorLog
@@ -32,6 +33,7 @@ class Calls:
         self,
         *,
         crew: Crew,
+        watch: Watch,
         clock: Clock,
         delivery: Delivery,
         log: ErrorLog,
@@ -39,9 +41,13 @@ class Calls:
         give_up: Callable[[str], None],
     ) -> None:
         """`resume` goes on with a connection whose reply moved; `give_up` has this process replaced and is told why."""
-        self.crew, self.clock, self.delivery, self.log = crew, clock, delivery, log
+        self.crew, self.watch, self.clock, self.delivery, self.log = crew, watch, clock, delivery, log
         self.resume, self.give_up = resume, give_up
         crew.acts = self
+
+    def lead(self, loop: Loop) -> None:
+        """Have the crew lead the loop until it is done."""
+        self.crew.run(loop, self.watch.run)
 
     # The hot path of an application's call: what the leader runs itself.
 
@@ -127,6 +133,11 @@ class Calls:
         """The bell rang: some calls want to be looked at."""
         os.eventfd_read(self.crew.bell)
         self.attend_all()
+
+    def sweep(self) -> None:
+        """Once a second: those that have waited for a thread for too long."""
+        for call in self.crew.overdue(self.clock.now):
+            self.attend(call)
 
     def attend_all(self) -> None:
         noticed = self.crew.noticed

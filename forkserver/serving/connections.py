@@ -55,6 +55,11 @@ class Connections:
         """Listen, unless we are full and everybody is busy."""
         self.doors.set_open(not self.busy and (len(self.by_descriptor) < self.room or self._resting() is not None))
 
+    def leave_to_siblings(self, busy: bool) -> None:
+        """While all our threads are busy new connections are for others."""
+        self.busy = busy
+        self.open_doors()
+
     def accept(self, door: Door) -> None:
         """One connection a wake-up: the siblings are awake for the next."""
         if len(self.by_descriptor) >= self.room:

@@ -322,8 +322,11 @@ class Crew:
 
     def _renew(self, call: Call, seconds: float) -> None:
         call.deadline = deadline = max(call.deadline, time.monotonic() + seconds)
-        desk = self.desk if call.member < 0 else self.desks[call.member]
-        desk.extend(deadline + self.limits.kill_timeout)
+        self.desk_of(call).extend(deadline + self.limits.kill_timeout)
+
+    def desk_of(self, call: Call) -> Progress:
+        """Where its thread notes it."""
+        return self.desk if call.member < 0 else self.desks[call.member]
 
     def notice(self, call: Call) -> None:
         """Have the loop look at a call."""

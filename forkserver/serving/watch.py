@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from forkserver.config.options import Limits
+from forkserver.log.slow import slow_record
 from forkserver.serving.call import Call
 from forkserver.serving.crew import Crew
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 TICK = 0.005  # seconds; a call that is there at two looks in a row loses its thread the lead
 CALM = 20  # looks without a call, after which there is none for a while
 ALONE = 0.25  # seconds between two looks where there is nobody to take the lead
+REPLACED = 60.0  # seconds in which the master has another worker in our place, having been told
 STEPS = (1, 2, 4)  # times `slow_after` at which a call is noted to be slow
 
 
@@ -86,6 +88,7 @@ class Watch:
         ending = call.deadline + self.limits.kill_timeout / 2
         if call.expired and not call.hopeless and now >= ending:
             call.hopeless = True
+            self.crew.desk_of(call).extend(now + REPLACED + self.limits.graceful_timeout)
             self.crew.notice(call)
         if call.hopeless:
             return float("inf")
@@ -102,10 +105,15 @@ class Watch:
         call.steps += 1
         frame = sys._current_frames().get(call.thread or self.crew.leader_thread)
         stack = "".join(traceback.format_stack(frame)) if frame else ""
-        queued = call.began - call.queued if call.queued else 0.0
         assert self.slow is not None
-        self.slow.warning(
-            f"{call.head.line.text!r} of {call.peer[0]} has taken {time.monotonic() - call.began:.1f} s ({times}x), "
-            f"after {queued:.3f} s of waiting for a thread",
-            traceback=stack,
+        record = slow_record(
+            call.head.line.text,
+            call.peer[0],
+            step=times,
+            running=time.monotonic() - call.began,
+            queued=call.began - call.queued if call.queued else 0.0,
+            mount=call.mount.host + (call.mount.prefix or "/"),
+            stack=stack,
         )
+        self.slow.warning(record, lines=True)
+        self.crew.desk_of(call).note(call.steps)

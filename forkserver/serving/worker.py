@@ -73,19 +73,19 @@ class Worker:
             clock=self.clock, ledger=self.ledger, log=log, server=server, close=self.connections.close
         )
         self.replies = self.delivery.replies
-        self.crew: Crew | None = None
+        self.tenure = Tenure(limits, orders, self.ledger, self.clock, log)
         self.calls: Calls | None = None
         if any(app.blocking for app in site.apps()):
-            self.crew = Crew(threads, limits, figures)
+            crew = Crew(threads, limits, figures)
             self.calls = Calls(
-                crew=self.crew,
+                crew=crew,
+                watch=Watch(crew, limits, slow_after, slow),
                 clock=self.clock,
                 delivery=self.delivery,
                 log=log,
                 resume=self._resume,
-                give_up=self._give_up,
+                give_up=self.tenure.retire,
             )
-        self.watch = Watch(self.crew, limits, slow_after, slow) if self.crew else None
         self.talk = Conversations(
             site=site,
             limits=limits,
@@ -96,7 +96,6 @@ class Worker:
             calls=self.calls,
         )
         self.connections.turn_away = self.talk.turn_away
-        self.tenure = Tenure(limits, orders, self.ledger, self.clock, log)
         self.next_sweep = 0.0
         self.leaving: Leaving | None = None
         self.done = False
@@ -108,12 +107,11 @@ class Worker:
         for descriptor in self.orders.descriptors():
             self.epoll.register(descriptor, READABLE)
         self.connections.open_doors()
-        if self.crew and self.watch:
-            self.epoll.register(self.crew.bell, READABLE)
-            self.orders.ready()
-            self.crew.run(self, self.watch.run)
+        self.orders.ready()
+        if self.calls:
+            self.epoll.register(self.calls.crew.bell, READABLE)
+            self.calls.lead(self)
         else:
-            self.orders.ready()
             while not self.done:
                 self.turn()
         self.ledger.write()
@@ -141,8 +139,8 @@ class Worker:
             self._sweep()
         if ledger.requests >= self.tenure.retirement.requests:
             self.tenure.look()
-        if self.crew and self.crew.full is not self.connections.busy:
-            self._listen(not self.crew.full)
+        if self.calls and self.calls.crew.full is not self.connections.busy:
+            self.connections.leave_to_siblings(self.calls.crew.full)
         self.figures.count(len(connections), ledger.requests, ledger.sent)
 
     def _patience(self) -> float:
@@ -228,24 +226,13 @@ class Worker:
             self.connections.accept(door)
         elif descriptor in self.orders.descriptors():
             self._obey()
-        elif self.crew and self.calls and descriptor == self.crew.bell:
+        elif self.calls and descriptor == self.calls.crew.bell:
             self.calls.ring()
 
     def _resume(self, connection: Connection) -> None:
         """A reply has moved, without our socket's doing."""
         self.talk.advance(connection)
         self.connections.watch(connection)
-
-    def _listen(self, wanted: bool) -> None:
-        """While all threads are busy new connections are for the siblings."""
-        self.connections.busy = not wanted
-        self.connections.open_doors()
-
-    def _give_up(self, why: str) -> None:
-        """One of the threads is lost for good."""
-        self.log.error(f"{why}: this worker leaves, to be replaced")
-        if self.leaving is None:
-            self._leave(stopping=False)
 
     def _leave_alone(self, connection: Connection) -> None:
         """Running: whatever epoll has to tell can wait."""
@@ -295,9 +282,8 @@ class Worker:
         for connection in self.connections.all():
             if why := connection.overdue(now, self.limits):
                 self._expire(connection, why)
-        if self.crew and self.calls:
-            for call in self.crew.overdue(now):
-                self.calls.attend(call)
+        if self.calls:
+            self.calls.sweep()
         if self.leaving:
             self._dismiss(self.leaving)
         elif not self.connections.doors.open:
@@ -346,7 +332,7 @@ class Worker:
                     self.connections.close(connection)
             elif leaving.over(now):
                 self.delivery.abort(connection, "did not finish in time")
-        unfinished = self.crew is not None and self.crew.unfinished and not leaving.over(now)
+        unfinished = self.calls is not None and self.calls.crew.unfinished and not leaving.over(now)
         self.done = self.done or not (self.connections.by_descriptor or unfinished)
 
 

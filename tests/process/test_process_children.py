@@ -99,7 +99,7 @@ def test_who_could_not_load_died_young_however_long_that_took() -> None:
     children.audition(1)
     children.plan(0.0, [1])
     children.ready(0)
-    children.promote(2, GRACEFUL)
+    children.promote(Workers(2, 2), GRACEFUL)
     assert children.plan(0.0, [1]) == [Spawn(1, 1)]
     children.refused(1)
     assert children.died(1, 60.0, served=False) == 1.0
