@@ -15,6 +15,7 @@ import pytest
 from forkserver.apps.static import Static, StaticOptions
 from forkserver.http.request import Asked, Ends, Fields, Head, Request, RequestLine
 from forkserver.http.response import FileSlice, Response
+from tests.apps.wsgi_calls import SPOOLED
 
 LATER = 60.0  # seconds: so long after the files were made, nothing about them is new any more
 
@@ -58,6 +59,13 @@ def taken(piece: bytes | FileSlice) -> bytes:
         return piece
     with closing(piece.file) as file:
         return os.pread(file.fileno(), piece.length, piece.offset)
+
+
+@pytest.fixture(autouse=True)
+def _no_spooled_bodies_left() -> Iterator[None]:
+    yield
+    while SPOOLED:
+        SPOOLED.pop().close()
 
 
 @pytest.fixture(scope="session")
