@@ -34,7 +34,7 @@ def test_what_is_loaded_is_given() -> None:
 
 
 def test_the_programs_own_words_stay() -> None:
-    with pytest.raises(CannotLoad, match="^no such folder$"):
+    with pytest.raises(CannotLoad, match=r"^no such folder$"):
         loaded(CannotLoad("no such folder"))
 
 
