@@ -321,6 +321,9 @@ class Work:
     def load(self) -> None:
         pass
 
+    def employ(self, **circumstances: Any) -> None:
+        pass
+
     def respond(self, request: Request) -> Response:
         return WORK[request.path](request)
 

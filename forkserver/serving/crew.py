@@ -80,6 +80,7 @@ class Crew:
         self.resting = False  # whoever watches us sleeps until he is woken
         self.alarm = threading.Semaphore(0)
         self.ended = False
+        self.failure: BaseException | None = None  # what it ended by, when that was not an order
         self._jobs: queue.SimpleQueue[Call | None] = queue.SimpleQueue()  # None: lead
         self._idle = 0  # threads without a job
 
@@ -115,6 +116,8 @@ class Crew:
         self.add_thread()
         self._jobs.put(None)
         watch()
+        if self.failure:
+            raise self.failure
 
     def end(self) -> None:
         """The loop is done."""
@@ -148,6 +151,10 @@ class Crew:
                     self._work(call, number)
             except Deposed:
                 pass  # what it had in hand is with others now
+            except BaseException as error:  # ours: it ends the process, by the thread that watches
+                self.failure = error
+                self.end()
+                return
             with self.lock:
                 self._idle += 1
 
