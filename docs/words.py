@@ -24,7 +24,8 @@ COMMANDS = {
     "stopped. Nobody is served in between; `reload` has no such gap.",
     "reload": "Puts the configuration as it is now into use, as a transaction. Waits until it is; if anything is "
     "wrong, prints the reason, and the old configuration serves on.",
-    "status": "Prints one line for the server and one for each worker. `--json` prints one object with all figures.",
+    "status": "Prints one line for the server, for each worker, and for each request in progress. `--json` prints "
+    "one object with all figures.",
     "check": "Reads the configuration and prints everything that is wrong with it, each with file and line. Starts "
     "nothing. `--show` prints every option as it holds and where it comes from, `--diff` what a reload would "
     "change in the running server.",
@@ -101,6 +102,7 @@ SECTIONS = {
     "limits": ("[limits]", "How long, how large, how many."),
     "static": ("static = FOLDER", "In a mount: files and folders, for GET, HEAD and OPTIONS."),
     "redirect": ("redirect = TARGET", "In a mount: whatever is below it has moved; rest of path and query are kept."),
+    "wsgi": ("wsgi = MODULE:ATTRIBUTE", "In a mount: an application in Python, called as PEP 3333 says."),
 }
 
 FORMATS = """\

@@ -48,6 +48,7 @@ class Child:
     pid: int = 0  # 0 until it has said so
     limit: float = 0.0  # when it must be ready, or gone
     killed: bool = False
+    refused: bool = False  # could not load its applications: it dies young, however long that took
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +188,9 @@ class Children:
         if child.life is Life.READY:
             child.life = Life.RETIRING
 
+    def refused(self, seat: int) -> None:
+        self.by_seat[seat].refused = True
+
     def leaving(self, seat: int, now: float) -> None:
         """It accepts no more: because it was told to, or of its own accord."""
         child = self.by_seat[seat]
@@ -200,7 +204,7 @@ class Children:
         child = self.by_seat.pop(seat)
         if child.life in (Life.DRAINING, Life.LEAVING) or child.generation != self.generation:
             return 0.0
-        if served or now - child.since >= YOUNG:
+        if not child.refused and (served or now - child.since >= YOUNG):
             self._forgive()
             return 0.0
         if now >= self.not_before + LONGEST_PAUSE:

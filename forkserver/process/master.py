@@ -22,6 +22,7 @@ from forkserver.process.program import Program
 from forkserver.process.report import Report
 from forkserver.process.signals import Signals, ignore
 from forkserver.process.transition import CannotChange, Transition
+from forkserver.process.trouble import Trouble
 
 if TYPE_CHECKING:
     import socket
@@ -59,6 +60,7 @@ class Master:
         ignore(signal.SIGUSR2)
         self.selector.register(self.signals, selectors.EVENT_READ, self._act_on_signals)
         self.pool = Pool(program, log, self.selector)
+        self.trouble = Trouble(self.pool, log)
         self.report = Report(self.pool)
         self.pool.let_go, self.pool.failed, self.pool.buried = self._let_go, self._failed, self.report.buried
         self.transition: Transition | None = None
@@ -89,7 +91,8 @@ class Master:
     def _tick(self, now: float) -> None:
         self.notifier.alive()
         self.control.listen_again()
-        self.pool.look_for_trouble(now)
+        self.trouble.look(now)
+        self.pool.reopen(moved=True)
         if self.pool.current and not self.pool.children.stopping:
             self._adapt(now)
             self.notifier.say(self.report.figures(now))

@@ -23,11 +23,15 @@ class Orders(Protocol):
 
 
 class Progress(Protocol):
-    """Where a request in progress is noted for the eyes of others; times are of the monotonic clock."""
+    """Where one request in progress is noted for the eyes of others; times are of the monotonic clock."""
 
-    def begin(self, line: bytes, now: float, deadline: float) -> None: ...
+    def begin(self, line: bytes, client: str, now: float, deadline: float) -> None: ...
 
     def end(self) -> None: ...
+
+    def extend(self, deadline: float) -> None: ...
+
+    def note(self, steps: int) -> None: ...
 
 
 class Clients(Protocol):
@@ -36,7 +40,9 @@ class Clients(Protocol):
     def hold(self, client: str, change: int) -> int: ...
 
 
-class Figures(Progress, Clients, Protocol):
+class Figures(Clients, Protocol):
     """The place for all our figures."""
+
+    def desk(self, number: int) -> Progress: ...
 
     def count(self, connections: int, requests: int, sent: int) -> None: ...

@@ -57,8 +57,12 @@ class Tenure:
         retirement, now = self.retirement, self.clock.now
         memory = self._memory() if now >= retirement.next_look else 0
         if why := retirement.due(now, self.ledger.requests, memory):
-            retirement.over()
-            self.orders.retire(why)
+            self.retire(why)
+
+    def retire(self, why: str) -> None:
+        """Say so for a reason of another kind."""
+        self.retirement.over()
+        self.orders.retire(why)
 
     def patience(self, sweep: float) -> float:
         """Seconds that a worker without a connection may sleep, whose next sweep is due at `sweep`; -1: for ever."""

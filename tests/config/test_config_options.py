@@ -208,7 +208,7 @@ def test_wrong_log_formats():
 def test_a_section_without_arguments_has_the_defaults():
     assert Limits().header_timeout == 10.0
     assert Limits().body == 16 << 20
-    assert Log() == Log(access="stdout", format="combined", error="stderr", level="info")
+    assert Log() == Log(access="stdout", format="combined", error="stderr", level="info", slow="stderr", slow_after=5.0)
     assert [address.text for address in Server().listen] == ["127.0.0.1:8080"]
     with pytest.raises(FrozenInstanceError):
         Limits().body = 0  # type: ignore[misc]  # refused at run time as well

@@ -94,6 +94,17 @@ def test_those_that_die_young_are_throttled_and_forgiven_once_one_lived() -> Non
     assert children.died(0, now + YOUNG, served=False) == 1.0
 
 
+def test_who_could_not_load_died_young_however_long_that_took() -> None:
+    children = Children(want=0, graceful=GRACEFUL, seats=8)
+    children.audition(1)
+    children.plan(0.0, [1])
+    children.ready(0)
+    children.promote(Workers(2, 2), GRACEFUL)
+    assert children.plan(0.0, [1]) == [Spawn(1, 1)]
+    children.refused(1)
+    assert children.died(1, 60.0, served=False) == 1.0
+
+
 def test_the_pause_has_a_limit_however_often_they_die() -> None:
     children = promoted(1)
     now = 0.0
