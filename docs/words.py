@@ -7,8 +7,8 @@ the names in these tables with those of the program.
 from __future__ import annotations
 
 ABOUT = """\
-A master process owns the listening sockets and serves nobody; as many workers as there are CPUs accept connections and
-answer them. What is served is told by a configuration file, `forkserver.ini`(5).
+A master process owns the listening sockets and serves nobody; as many workers as there are CPUs, or as the load
+asks for, accept connections and answer them. What is served is told by a configuration file, `forkserver.ini`(5).
 """
 
 COMMANDS = {
@@ -24,7 +24,8 @@ COMMANDS = {
     "stopped. Nobody is served in between; `reload` has no such gap.",
     "reload": "Puts the configuration as it is now into use, as a transaction. Waits until it is; if anything is "
     "wrong, prints the reason, and the old configuration serves on.",
-    "status": "Prints one line for the server and one for each worker. `--json` prints one object with all figures.",
+    "status": "Prints one line for the server, for each worker, and for each request in progress. `--json` prints "
+    "one object with all figures.",
     "check": "Reads the configuration and prints everything that is wrong with it, each with file and line. Starts "
     "nothing. `--show` prints every option as it holds and where it comes from, `--diff` what a reload would "
     "change in the running server.",
@@ -45,7 +46,7 @@ SIGNALS = {
     "INT, QUIT": "end now; whoever is left after 2 seconds is killed",
     "HUP": "reload; the outcome is told to the log alone (`forkserver reload` tells whoever typed it)",
     "USR1": "open the log files anew",
-    "TTIN": "one worker more, until the next reload",
+    "TTIN": "one worker more, until the next reload; of MIN-MAX both go up",
     "TTOU": "one worker less, until the next reload; the last one stays",
 }
 

@@ -12,13 +12,15 @@ import stat
 import traceback
 import zlib
 from collections.abc import Mapping
+from functools import partial
 from ipaddress import IPv6Network
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from forkserver.apps import AppError
+from forkserver.apps import AppError, BlockingApp
 from forkserver.config import Config, describe, section_of
 from forkserver.log import ErrorLog, access_writer
 from forkserver.log.format import compile_format
+from forkserver.log.slow import slow_log
 from forkserver.process.program import CannotLoad, Place
 from forkserver.serving.routing import Mount, Site
 from forkserver.serving.worker import Worker
@@ -31,12 +33,12 @@ if TYPE_CHECKING:
 SERVER = "forkserver"  # the value of the Server field
 
 
-class Desk:
+class Figures:
     """A worker's seat on the scoreboard, as the worker sees it."""
 
     def __init__(self, slot: Slot, board: Scoreboard) -> None:
         self.slot, self.board = slot, board
-        self.begin, self.end, self.count = slot.begin, slot.end, slot.count
+        self.count, self.desk = slot.count, slot.desk
 
     def hold(self, client: str, change: int) -> int:
         """Count a client's connections up or down; give how many all workers hold together.
@@ -82,12 +84,22 @@ class Server:
             limits=config.limits,
             listeners=[listener.socket for listener in place.listeners],
             orders=place.lifeline,
-            figures=Desk(place.slot, place.board),
+            figures=Figures(place.slot, place.board),
             log=log,
             access=writer,
             access_format=compile_format(config.log.format),
             server=SERVER if config.server.server_header else "",
+            threads=config.server.threads,
+            slow=slow_log(config.log.slow, place.slow_log, role=f"worker {place.seat}"),
+            slow_after=config.log.slow_after,
         )
+        for app in loaded.apps():
+            if app.blocking:
+                cast("BlockingApp", app).employ(
+                    threads=config.server.threads,
+                    workers=config.server.workers.high,
+                    errors=partial(log.warning, lines=True),
+                )
         try:
             worker.run()
         except Exception:  # ours: it is said where it will be read, and then the process ends by it

@@ -134,7 +134,8 @@ def start(arguments: Arguments, kinds: Kinds) -> int:
     """Begin a `run` that detaches itself, and wait for its word."""
     path = find_file(arguments)
     config = load(path, kinds)
-    for name, where in (("access", config.log.access), ("error", config.log.error)):
+    slow = config.log.slow if config.log.slow_after else "none"
+    for name, where in (("access", config.log.access), ("error", config.log.error), ("slow", slow)):
         if where in ("stdout", "stderr"):
             print(f"forkserver: in the background {where} leads nowhere: give [log] {name} a file", file=sys.stderr)
     reader, writer = os.pipe()
@@ -216,8 +217,10 @@ def status(arguments: Arguments, kinds: Kinds) -> int:
     for worker in answer["workers"]:
         say(
             f"worker {worker['worker']:3} {worker['pid']:8} gen {worker['generation']:<4} {worker['state']:9}"
-            f"{worker['connections']:6} connections {worker['requests']:10} requests  {worker['request']}".rstrip()
+            f"{worker['connections']:6} connections {worker['requests']:10} requests"
         )
+        for one in worker["in_progress"]:
+            say(f"{one['running']:18.1f} s  {one['client']:15}  {one['request']}")
     if answer["last_refusal"]:
         say(f"the last reload was refused: {answer['last_refusal']}")
     return DONE

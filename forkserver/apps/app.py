@@ -5,6 +5,7 @@ Knows requests and responses; knows no kind, and nothing of sockets, processes a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from forkserver.http.request import Request
@@ -33,6 +34,17 @@ class App(Protocol):
     def respond(self, request: Request) -> Response: ...
 
     def close(self) -> None: ...
+
+
+class BlockingApp(App, Protocol):
+    """One whose `blocking` is true.
+
+    `employ(…)` is called in each worker before the first request: how many `threads` of it may call at once, how many
+    `workers` there are at most, and `errors`, which takes what an application has to say, in lines with line feeds
+    between them.
+    """
+
+    def employ(self, *, threads: int, workers: int, errors: Callable[[str], None]) -> None: ...
 
 
 class AppError(Exception):

@@ -75,11 +75,13 @@ class ErrorLog:
         level: str = "info",
         *,
         role: str = "master",
+        name: str = "error log",
         clock: Callable[[], float] = time.time,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
-        """Raises what configure() raises."""
+        """`name` is what lost lines are reported of.  Raises what configure() raises."""
         self._clock = clock
+        self._name = name
         self._environ = environ
         self._role = role
         self.configure(destination, descriptor, level)
@@ -89,7 +91,7 @@ class ErrorLog:
         facility = syslog.facility_of(destination)
         self.level = level
         self._layout = self._layout_for(facility, descriptor)
-        report = self.report_of("error log")
+        report = self.report_of(self._name)
         if facility is None:
             self._writer = LineWriter(descriptor, report)
         else:  # the severity differs from record to record, so the layout makes the header

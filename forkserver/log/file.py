@@ -111,6 +111,12 @@ class LogFile:
             return False
         return (named.st_dev, named.st_ino) != (held.st_dev, held.st_ino)
 
+    def __enter__(self) -> LogFile:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
+
     def close(self) -> None:
         """Give the descriptor back; once."""
         if self.descriptor >= 0:

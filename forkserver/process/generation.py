@@ -5,6 +5,7 @@ Knows how these are put up and taken down; knows nothing of when.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,41 +25,48 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Logs:
-    """The two log files of a generation, each under one descriptor number for good."""
+    """The three log files of a generation, each under one descriptor number for good."""
 
     access: LogFile
     error: LogFile
-    nowhere: int  # stands for a log that is not wanted, as a worker is handed two descriptors in any case
+    slow: LogFile  # the error log's own, where both go to one destination
+    nowhere: int  # stands for a log that is not wanted, as a worker is handed three descriptors in any case
     stuck: set[str] = field(default_factory=set)  # destinations that could not be reopened, as was said already
 
     @classmethod
     def open(cls, config: Config) -> Logs:
         """OSError when one of them cannot be written."""
-        access = LogFile(config.log.access)
-        try:
-            error = LogFile(config.log.error)
-        except OSError:
-            access.close()
-            raise
-        return cls(access, error, os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC))
+        with contextlib.ExitStack() as opened:
+            access, error = (opened.enter_context(LogFile(name)) for name in (config.log.access, config.log.error))
+            slow = error if config.log.slow == config.log.error else opened.enter_context(LogFile(config.log.slow))
+            nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+            opened.pop_all()
+        return cls(access, error, slow, nowhere)
 
-    def descriptors(self) -> tuple[int, int]:
-        """Of access log and error log, for a worker."""
-        access, error = (
-            file.descriptor if file.descriptor >= 0 else self.nowhere for file in (self.access, self.error)
-        )
-        return access, error
+    @staticmethod
+    def wanted(config: Config) -> tuple[str, ...]:
+        """The destinations that a configuration asks for."""
+        return config.log.access, config.log.error, config.log.slow
 
-    def destinations(self) -> tuple[str, str]:
-        return self.access.destination, self.error.destination
+    def destinations(self) -> tuple[str, ...]:
+        return tuple(file.destination for file in (self.access, self.error, self.slow))
+
+    def descriptors(self) -> tuple[int, ...]:
+        """Of access log, error log and slow log, for a worker."""
+        numbers = (file.descriptor for file in (self.access, self.error, self.slow))
+        return tuple(number if number >= 0 else self.nowhere for number in numbers)
+
+    def files(self) -> set[LogFile]:
+        """Each file once."""
+        return {self.access, self.error, self.slow}
 
     def moved(self) -> bool:
         """Whether one of the files is no longer where its name says."""
-        return self.access.moved() or self.error.moved()
+        return any(file.moved() for file in self.files())
 
     def reopen(self, complain: Callable[[str], None]) -> None:
-        """Open both anew.  What cannot be is complained of once, and written to where it is until it can."""
-        for file in (self.access, self.error):
+        """Open all anew.  What cannot be is complained of once, and written to where it is until it can."""
+        for file in self.files():
             try:
                 file.reopen()
                 self.stuck.discard(file.destination)
@@ -68,8 +76,8 @@ class Logs:
                     complain(f"cannot reopen {file.destination}: {error.strerror}; writing to the old file")
 
     def close(self) -> None:
-        self.access.close()
-        self.error.close()
+        for file in self.files():
+            file.close()
         os.close(self.nowhere)
 
 
@@ -84,6 +92,13 @@ class Generation:
     channel: Channel | None = None  # to the mold
     mold: int = 0  # its pid; 0 when there is none
     loaded: bool = False
+    hazards: bool = False  # were found where loading once for all workers was tried
+
+    @property
+    def preloads(self) -> bool:
+        """Whether the mold loads the applications, or each worker does."""
+        preload = self.config.server.preload
+        return preload == "yes" or (preload == "auto" and not self.hazards)
 
     def start_mold(self, program: Program, board: Scoreboard, let_go: Callable[[], None]) -> Channel:
         """Fork a mold; give the master's end of the conversation with it.  OSError when the system refuses."""
@@ -93,7 +108,8 @@ class Generation:
             ours.close()
             let_go()
 
-        mold = Mold(self.config, program, theirs, board, tuple(self.listeners), leave_behind, os.getpid())
+        listeners = tuple(self.listeners)
+        mold = Mold(self.config, program, theirs, board, listeners, leave_behind, os.getpid(), self.preloads)
         self.loaded = False
         try:
             self.mold = forking.fork(f"mold {self.number}", mold.main)

@@ -9,16 +9,17 @@ import os
 import signal
 
 from forkserver.log import put_in_place
-from forkserver.process.messages import Born, Channel, Drain, Leaving, Logs, Quit, Ready
+from forkserver.process.messages import Born, Channel, Drain, Leaving, Logs, Quit, Ready, Refused, Retiring
 from forkserver.process.signals import Signals, release
 
 
 class Lifeline:
     """Orders for one worker, from its master's messages and from signals that somebody sent to it alone."""
 
-    def __init__(self, channel: Channel, access_log: int, error_log: int) -> None:
+    def __init__(self, channel: Channel, *logs: int) -> None:
+        """`logs` are descriptors, in the order in which they come beside the message Logs."""
         self.channel = channel
-        self.logs = (access_log, error_log)
+        self.logs = logs
         self.cut = False  # closed, the master being gone or we
         self.signals = Signals([signal.SIGTERM])
         self.channel.send(Born(os.getpid()))
@@ -30,6 +31,14 @@ class Lifeline:
 
     def ready(self) -> None:
         self.channel.send(Ready())
+
+    def retire(self, why: str) -> None:
+        if not self.cut:
+            self.channel.send(Retiring(why))
+
+    def refused(self, why: str) -> None:
+        """The applications cannot be loaded; nothing follows."""
+        self.channel.send(Refused(why))
 
     def leaving(self) -> None:
         if not self.cut:

@@ -20,9 +20,9 @@ from forkserver.process.notify import Notifier
 from forkserver.process.pool import Pool
 from forkserver.process.program import Program
 from forkserver.process.report import Report
-from forkserver.process.scoreboard import SEATS
 from forkserver.process.signals import Signals, ignore
 from forkserver.process.transition import CannotChange, Transition
+from forkserver.process.trouble import Trouble
 
 if TYPE_CHECKING:
     import socket
@@ -60,6 +60,7 @@ class Master:
         ignore(signal.SIGUSR2)
         self.selector.register(self.signals, selectors.EVENT_READ, self._act_on_signals)
         self.pool = Pool(program, log, self.selector)
+        self.trouble = Trouble(self.pool, log)
         self.report = Report(self.pool)
         self.pool.let_go, self.pool.failed, self.pool.buried = self._let_go, self._failed, self.report.buried
         self.transition: Transition | None = None
@@ -90,9 +91,19 @@ class Master:
     def _tick(self, now: float) -> None:
         self.notifier.alive()
         self.control.listen_again()
-        self.pool.look_for_trouble(now)
+        self.trouble.look(now)
+        self.pool.reopen(moved=True)
         if self.pool.current and not self.pool.children.stopping:
+            self._adapt(now)
             self.notifier.say(self.report.figures(now))
+
+    def _adapt(self, now: float) -> None:
+        """Have as many workers as the load asks for."""
+        before = self.pool.children.want
+        if complaint := self.pool.children.adapt(now, self.pool.busy()):
+            self.log.warning(complaint)
+        if self.pool.children.want != before:
+            self._say_how_many()
 
     def _let_go(self) -> None:
         """In a child: close what is the master's alone."""
@@ -155,14 +166,15 @@ class Master:
 
     def more(self) -> None:
         """TTIN: one worker more."""
-        self._want(self.pool.children.want + 1)
+        self.pool.children.move(1)
+        self._say_how_many()
 
     def fewer(self) -> None:
         """TTOU: one worker less; the last one stays."""
-        self._want(self.pool.children.want - 1)
+        self.pool.children.move(-1)
+        self._say_how_many()
 
-    def _want(self, workers: int) -> None:
-        self.pool.children.want = min(max(1, workers), SEATS // 2)  # the other half is for those that drain
+    def _say_how_many(self) -> None:
         self.log.info(f"{self.pool.children.want} workers wanted")
 
     def reap(self) -> None:

@@ -34,7 +34,7 @@ class Garbled(Exception):  # noqa: N818 - reads as the sentence it prints
 
 @dataclass(frozen=True, slots=True)
 class Spawn:
-    """Master to mold: fork a worker for this seat.  Beside it: the worker's channel, access log, error log."""
+    """Master to mold: fork a worker for this seat.  Beside it: its channel, access log, error log, slow log."""
 
     seat: int
 
@@ -56,7 +56,7 @@ class Quit:
 
 @dataclass(frozen=True, slots=True)
 class Logs:
-    """Master to worker: the log files were opened anew.  Beside it: access log, error log."""
+    """Master to worker: the log files were opened anew.  Beside it: access log, error log, slow log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,15 @@ class Loaded:
 
 
 @dataclass(frozen=True, slots=True)
+class Hazards:
+    """Mold to master: what loading left behind that a fork does not bear.  With `preload = auto` its last word."""
+
+    found: str
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
-    """Mold to master: the applications cannot be loaded, and why."""
+    """Mold to master, or worker to master where each loads for itself: the applications cannot be loaded, and why."""
 
     why: str
 
@@ -92,14 +99,22 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
+class Retiring:
+    """Worker to master: I have done my part, and why; I serve until I am told to drain."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Leaving:
     """Worker to master: I accept no more."""
 
 
-Message = Spawn | Drain | Quit | Logs | Loaded | Refused | NotSpawned | Born | Ready | Leaving
+Message = Spawn | Drain | Quit | Logs | Loaded | Hazards | Refused | NotSpawned | Born | Ready | Retiring | Leaving
 
 KINDS: dict[str, type[Message]] = {
-    kind.__name__: kind for kind in (Spawn, Drain, Quit, Logs, Loaded, Refused, NotSpawned, Born, Ready, Leaving)
+    kind.__name__: kind
+    for kind in (Spawn, Drain, Quit, Logs, Loaded, Hazards, Refused, NotSpawned, Born, Ready, Retiring, Leaving)
 }
 
 

@@ -9,13 +9,15 @@ import gc
 import os
 import signal
 import traceback
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from forkserver.process import forking, kinship, privileges, signals, will
+from forkserver.process import forking, hazards, kinship, loading, privileges, signals, will
+from forkserver.process.hazards import Survey
 from forkserver.process.lifeline import Lifeline
-from forkserver.process.messages import Channel, Loaded, NotSpawned, Quit, Refused, Spawn
+from forkserver.process.messages import Channel, Hazards, Loaded, NotSpawned, Quit, Refused, Spawn
 from forkserver.process.program import CannotLoad, Place, Program
 from forkserver.process.scoreboard import Scoreboard, Word
 from forkserver.process.sockets import Listener
@@ -46,6 +48,7 @@ class Mold:
     listeners: tuple[Listener, ...]
     let_go: Callable[[], None]  # the master's list of what is not for its children
     master: int  # its pid
+    preload: bool  # else each worker loads for itself
 
     def main(self) -> None:
         """Let go of the master's things, become the user, load, then fork workers until the master hangs up."""
@@ -57,17 +60,31 @@ class Mold:
         try:
             privileges.drop(self.config.server.user, self.config.server.group)
             kinship.end_with(self.master)  # even while it loads: it holds the listeners
-            loaded = self.program.load(self.config)
+            before = Survey.take()
+            loaded = loading.load(self.program, self.config) if self.preload else None
         except CannotLoad as error:
             self.channel.send(Refused(str(error)))
-        except Exception:  # the applications' trouble, of whatever kind: the master refuses the generation
+        except Exception:  # what the system will not have: the master refuses the generation
             self.channel.send(Refused(traceback.format_exc()))
         else:
-            gc.collect()
-            gc.freeze()  # what is loaded stays out of the collector's sight, so that its pages stay shared
-            kinship.outlive_parent()
-            self.channel.send(Loaded())
-            self._fork_on_demand(loaded)
+            if self._bears_fork(before):
+                gc.collect()
+                gc.freeze()  # what is loaded stays out of the collector's sight, so that its pages stay shared
+                kinship.outlive_parent()
+                self.channel.send(Loaded())
+                self._fork_on_demand(loaded)
+
+    def _bears_fork(self, before: Survey) -> bool:
+        """Whether workers are forked from what is loaded; the master is told of hazards in any case."""
+        found = hazards.since(before)
+        if not found:
+            return True
+        self.channel.send(Hazards(found))
+        if self.config.server.preload == "auto":
+            return False
+        # The interpreter's own warning, at each fork, would say less than has been said already.
+        warnings.filterwarnings("ignore", r".*multi-threaded, use of fork", DeprecationWarning)
+        return True
 
     def _fork_on_demand(self, loaded: Any) -> None:
         while True:
@@ -109,12 +126,16 @@ class Mold:
             self.channel.send(NotSpawned(seat, os.strerror(trouble) if trouble > 0 else f"signal {-trouble}"))
 
     def _work(self, loaded: Any, seat: int, descriptors: tuple[int, ...]) -> None:
-        """A worker's life.  It keeps its three descriptors and the listeners; the mold's channel is not for it."""
+        """A worker's life.  It keeps its descriptors and the listeners; the mold's channel is not for it."""
         self.channel.close()
-        end, access_log, error_log = descriptors
+        end, *logs = descriptors
         slot = self.board.slots[seat]
         slot.words[Word.PID] = os.getpid()
-        lifeline = Lifeline(Channel.adopt(end), access_log, error_log)
-        place = Place(seat, slot, self.board, lifeline, self.listeners, access_log, error_log)
-        self.program.serve(self.config, loaded, place)
+        loading.reseed()
+        lifeline = Lifeline(Channel.adopt(end), *logs)
+        place = Place(seat, slot, self.board, lifeline, self.listeners, *logs)
+        try:
+            self.program.serve(self.config, loaded if self.preload else loading.load(self.program, self.config), place)
+        except CannotLoad as error:
+            lifeline.refused(str(error))
         lifeline.close()

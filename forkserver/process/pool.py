@@ -11,10 +11,11 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from forkserver.process import children, messages
+from forkserver.process import children, forensics, messages
 from forkserver.process.children import Action, Child, Children, Life
 from forkserver.process.forking import ended, ending, kill
 from forkserver.process.generation import Generation, Logs
+from forkserver.process.loading import LOAD_LIMIT
 from forkserver.process.messages import Channel, Garbled
 from forkserver.process.program import Program
 from forkserver.process.scoreboard import SEATS, Scoreboard, Seat
@@ -76,17 +77,12 @@ class Pool:
     def _lacks_mold(self) -> bool:
         return bool(self.current and not self.current.mold and not self.children.stopping)
 
-    def look_for_trouble(self, now: float) -> None:
-        """Once a second: requests past their limit, log files that were moved."""
-        for child in list(self.children.by_seat.values()):
-            reading = self.read(child.seat)
-            if reading.line and 0 < reading.deadline < now and not child.killed:
-                child.killed = True
-                self._kill(children.Kill(child.seat, f"did not answer in time: {reading.line!r}"))
-        self.reopen(moved=True)
-
     def read(self, seat: int) -> Seat:
         return self.board.slots[seat].read(seat)
+
+    def busy(self) -> set[int]:
+        """The seats of workers with a request in progress."""
+        return {seat for seat in self.children.by_seat if self.read(seat).in_progress}
 
     def reopen(self, *, moved: bool = False) -> None:
         """Open all log files anew, or those alone that were `moved`, here and in the workers that write to them."""
@@ -132,6 +128,8 @@ class Pool:
         except OSError as error:
             self._bury(self.children.by_seat[seat], f"could not be asked for: {error.strerror}", expected=False)
             return
+        if not generation.preloads:
+            self.children.by_seat[seat].limit = time.monotonic() + LOAD_LIMIT
         self.channels[seat], self.logs[seat] = channel, generation.logs
         self.selector.register(channel, selectors.EVENT_READ, lambda: self._hear(seat))
 
@@ -164,13 +162,22 @@ class Pool:
                 self._bury(child, "ended before it could say its pid", expected=False)
             return
         for message, _ in heard:
-            if isinstance(message, messages.Born):
-                self.children.born(seat, message.pid)
-            elif isinstance(message, messages.Ready):
-                self.children.ready(seat)
-                self.log.info(f"worker {seat} (pid {child.pid}) is ready")
-            elif isinstance(message, messages.Leaving):
-                self.children.leaving(seat, time.monotonic())
+            self._understand(child, message)
+
+    def _understand(self, child: Child, message: messages.Message) -> None:
+        if isinstance(message, messages.Born):
+            self.children.born(child.seat, message.pid)
+        elif isinstance(message, messages.Ready):
+            self.children.ready(child.seat)
+            self.log.info(f"worker {child.seat} (pid {child.pid}) is ready")
+        elif isinstance(message, messages.Retiring):
+            self.children.retiring(child.seat)
+            self.log.info(f"worker {child.seat} (pid {child.pid}) retires: {message.why}")
+        elif isinstance(message, messages.Leaving):
+            self.children.leaving(child.seat, time.monotonic())
+        elif isinstance(message, messages.Refused):
+            self.children.refused(child.seat)
+            self.failed(child.generation, message.why)
 
     def _hush(self, seat: int) -> None:
         if channel := self.channels.pop(seat, None):
@@ -195,10 +202,9 @@ class Pool:
         seat = self._seat_of_dead(pid)
         if seat is not None:
             child = self.children.by_seat[seat]
-            line = self.read(seat).line
-            serving = f" while serving {line!r}" if line else ""
+            words = forensics.death(ending(code), self.read(seat).in_progress, time.monotonic())
             going = child.life in (Life.DRAINING, Life.LEAVING) or self.children.stopping
-            self._bury(child, ending(code) + serving, expected=code == 0 and going)
+            self._bury(child, words, expected=code == 0 and going)
         for generation in list(self.generations.values()):
             if generation.mold == pid:
                 if generation.channel:  # it may have said why, and be hung up for that
@@ -216,7 +222,7 @@ class Pool:
         pause = self.children.died(child.seat, time.monotonic(), served=reading.requests > 0)
         self.buried(reading, expected)
         self.board.slots[child.seat].clear()
-        (self.log.info if expected else self.log.error)(words)
+        (self.log.info if expected else self.log.error)(words, lines=True)
         if pause:
             self.log.warning(f"a worker died young; the next one is forked in {pause:g} s")
         if candidate:
@@ -261,11 +267,27 @@ class Pool:
             if isinstance(message, messages.Loaded):
                 generation.loaded = True
                 self.mold_pause = MOLD_PAUSE
+            elif isinstance(message, messages.Hazards):
+                self._meet_hazards(generation, message.found)
             elif isinstance(message, messages.NotSpawned):
                 self.log.error(f"worker {message.seat} could not be forked: {message.why}")
             elif isinstance(message, messages.Refused):
                 self.log.debug(f"mold {generation.number} could not load")
                 self.failed(generation.number, message.why)
+
+    def _meet_hazards(self, generation: Generation, found: str) -> None:
+        """Loading left things behind that a fork does not bear."""
+        left = f"loading the applications left {found}"
+        if generation.config.server.preload == "yes":
+            self.log.warning(f"{left}: workers are forked all the same, as [server] preload = yes")
+            return
+        self.log.warning(f"{left}, which a fork does not bear, so each worker loads its applications by itself")
+        generation.hazards = True
+        self.hang_up(generation)
+        try:
+            self.start_mold(generation)
+        except OSError as error:
+            self._mold_died(generation, f"could not be forked: {error.strerror}")
 
     def _close_channel(self, generation: Generation) -> None:
         if generation.channel:

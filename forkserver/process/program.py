@@ -30,6 +30,7 @@ class Place:
     listeners: tuple[Listener, ...]
     access_log: int  # descriptors, the same numbers for the worker's whole life
     error_log: int
+    slow_log: int
 
 
 class Program(Protocol):

@@ -55,21 +55,7 @@ class Report:
         """The answer to `forkserver status`."""
         now = time.monotonic()
         current = self.pool.current
-        workers: list[dict[str, Any]] = [
-            {
-                "worker": reading.seat,
-                "pid": reading.pid,
-                "generation": reading.generation,
-                "state": life,
-                "uptime": round(now - reading.born, 3),
-                "connections": reading.connections,
-                "requests": reading.requests,
-                "bytes": reading.sent,
-                "request": reading.line,
-                "running": round(now - reading.began, 3) if reading.line else 0.0,
-            }
-            for reading, life in self.workers()
-        ]
+        workers = [worker_status(reading, life, now) for reading, life in self.workers()]
         return {
             "ok": True,
             "pid": os.getpid(),
@@ -83,5 +69,26 @@ class Report:
             "crashes": self.crashes,
             "reloads": self.reloads,
             "last_refusal": self.last_refusal,
+            "wanted": self.pool.children.want,
             "workers": workers,
         }
+
+
+def worker_status(reading: Seat, life: str, now: float) -> dict[str, Any]:
+    """One worker, in the status command's answer; "request" and "running" are of its longest request in progress."""
+    in_progress = [
+        {"request": one.line, "client": one.client, "running": round(now - one.began, 3)} for one in reading.in_progress
+    ]
+    return {
+        "worker": reading.seat,
+        "pid": reading.pid,
+        "generation": reading.generation,
+        "state": life,
+        "uptime": round(now - reading.born, 3),
+        "connections": reading.connections,
+        "requests": reading.requests,
+        "bytes": reading.sent,
+        "request": in_progress[0]["request"] if in_progress else "",
+        "running": in_progress[0]["running"] if in_progress else 0.0,
+        "in_progress": in_progress,
+    }

@@ -1,24 +1,32 @@
 """What every worker is doing, in one piece of memory that all processes share.
 
-One slot a seat, one writer a slot: the worker that sits there (the master only clears a slot before it gives the
-seat away).  Status, death reports, time limits and connection limits read just this.  Knows the layout; knows
-nothing of HTTP, and takes no lock: a reader may see a number from before and one from after, never half a number.
+One slot a seat, and in it one desk for each request that may be in progress.  One writer a slot, the worker that sits
+there, and one thread a desk (the master only clears a slot before it gives the seat away).  Status, death reports,
+time limits and connection limits read just this.  Knows the layout; knows nothing of HTTP, and takes no lock: a reader
+may see a number from before and one from after, never half a number.
 """
 
 from __future__ import annotations
 
 import enum
 import mmap
+import struct
 from dataclasses import dataclass
 
 SEATS = 2048  # workers of all generations at one time: the most that can be configured, and as many that drain
+DESKS = 65  # of a worker: one for each of 64 threads at most, and one for its loop
 LINE = 256  # bytes of a request line that are kept
+CLIENT = 48  # bytes of a client's address that are kept: more than IPv6 with its zone takes
 BUCKETS = 8192  # of client addresses, for the limit of connections a client
 
 _HALF = BUCKETS // 2
-_WORDS = 8  # 64-bit numbers a slot
-_TIMES = 4  # doubles a slot
-_SLOT = 8 * (_WORDS + _TIMES) + LINE
+_WORDS = 6  # 64-bit numbers a slot, beside its desks
+_TIMES = 1  # doubles
+# One desk: line, client, began, deadline, steps, length of the line.  The length comes last, and packing begins with
+# zeros: nobody takes a half-written record for a request.
+_DESK = struct.Struct(f"={LINE}s{CLIENT}sddQQ")
+_HEAD = 8 * (_WORDS + _TIMES)
+_SLOT = _HEAD + DESKS * _DESK.size
 
 
 class Word(enum.IntEnum):
@@ -29,20 +37,26 @@ class Word(enum.IntEnum):
     CONNECTIONS = 2
     REQUESTS = 3
     SENT = 4  # bytes
-    LINE_LENGTH = 5  # bytes; 0 when no request is in progress
-
-
-class Time(enum.IntEnum):
-    """The doubles of a slot, in seconds of the monotonic clock; 0 when there is none."""
-
-    BORN = 0
-    BEGAN = 1  # the request in progress
-    DEADLINE = 2  # ... and when it must have ended
+    DESKS = 5  # those below this number may be in use; the others need not be looked at
 
 
 # The same as plain numbers, where a worker writes for every request: an index that is an enum costs twice as much.
-_CONNECTIONS, _REQUESTS, _SENT, _LINE_LENGTH = map(int, (Word.CONNECTIONS, Word.REQUESTS, Word.SENT, Word.LINE_LENGTH))
-_BEGAN, _DEADLINE = int(Time.BEGAN), int(Time.DEADLINE)
+_CONNECTIONS, _REQUESTS, _SENT = map(int, (Word.CONNECTIONS, Word.REQUESTS, Word.SENT))
+_BORN = 0  # seconds of the monotonic clock
+_STRIDE = _DESK.size // 8  # a desk in 64-bit words, and where in it its numbers stand
+_BEGAN, _DEADLINE, _STEPS, _LENGTH = range(_STRIDE - 4, _STRIDE)
+
+
+@dataclass(frozen=True, slots=True)
+class InProgress:
+    """A reading of one desk; times are of the monotonic clock."""
+
+    line: str
+    client: str
+    began: float
+    deadline: float  # 0 when there is none
+    steps: int  # how often the worker itself has noted that it is slow
+    desk: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +70,33 @@ class Seat:
     requests: int
     sent: int
     born: float
-    began: float
-    deadline: float
-    line: str
+    in_progress: tuple[InProgress, ...]  # the longest first
+
+
+class Desk:
+    """Where one thread of a worker notes the request that it has in hand."""
+
+    __slots__ = ("_memory", "_numbers", "_pack", "_times")
+
+    def __init__(self, memory: memoryview) -> None:
+        self._memory, self._pack = memory, _DESK.pack_into
+        self._numbers, self._times = memory.cast("Q"), memory.cast("d")
+
+    def begin(self, line: bytes, client: str, now: float, deadline: float) -> None:
+        """A request is handed to an application; `deadline` 0: it may take for ever."""
+        self._pack(self._memory, 0, line, client.encode(), now, deadline, 0, len(line))
+
+    def end(self) -> None:
+        """The application has answered."""
+        self._numbers[_LENGTH] = 0
+
+    def extend(self, deadline: float) -> None:
+        """The request in hand may take longer, or less long, than was said."""
+        self._times[_DEADLINE] = deadline
+
+    def note(self, steps: int) -> None:
+        """So many times by now the worker itself has written to the slow log that the request in hand is slow."""
+        self._numbers[_STEPS] = steps
 
 
 class Slot:
@@ -66,11 +104,14 @@ class Slot:
 
     def __init__(self, memory: memoryview, clients: memoryview) -> None:
         self.words = memory[: 8 * _WORDS].cast("Q")
-        self.times = memory[8 * _WORDS : 8 * (_WORDS + _TIMES)].cast("d")
-        self.line = memory[8 * (_WORDS + _TIMES) :]
+        self.times = memory[8 * _WORDS : _HEAD].cast("d")
+        self.desks = memory[_HEAD:]
+        self._numbers = self.desks.cast("Q")
         self.clients = clients
 
     def clear(self) -> None:
+        used = _DESK.size * min(self.words[Word.DESKS], DESKS)
+        self.desks[:used] = bytes(used)
         self.words[:] = memoryview(bytes(8 * _WORDS)).cast("Q")
         self.times[:] = memoryview(bytes(8 * _TIMES)).cast("d")
         self.clients[:] = memoryview(bytes(4 * BUCKETS)).cast("I")
@@ -82,22 +123,15 @@ class Slot:
         words[_REQUESTS] = requests
         words[_SENT] = sent
 
-    def begin(self, line: bytes, now: float, deadline: float) -> None:
-        """A request is handed to an application.  The length is written last: until then nobody reads the line."""
-        length = min(len(line), LINE)
-        self.line[:length] = line[:length]
-        times = self.times
-        times[_BEGAN] = now
-        times[_DEADLINE] = deadline
-        self.words[_LINE_LENGTH] = length
-
-    def end(self) -> None:
-        """The application has answered."""
-        self.words[_LINE_LENGTH] = 0
-        self.times[_DEADLINE] = 0.0
+    def desk(self, number: int) -> Desk:
+        """A desk to write at, from now on looked at by readers; IndexError when there are not so many."""
+        if not 0 <= number < DESKS:
+            raise IndexError(f"no desk {number}: there are {DESKS}")
+        self.words[Word.DESKS] = max(self.words[Word.DESKS], number + 1)
+        return Desk(self.desks[number * _DESK.size : (number + 1) * _DESK.size])
 
     def read(self, seat: int) -> Seat:
-        words, times = self.words, self.times
+        words = self.words
         return Seat(
             seat=seat,
             pid=words[Word.PID],
@@ -105,10 +139,26 @@ class Slot:
             connections=words[Word.CONNECTIONS],
             requests=words[Word.REQUESTS],
             sent=words[Word.SENT],
-            born=times[Time.BORN],
-            began=times[Time.BEGAN],
-            deadline=times[Time.DEADLINE],
-            line=bytes(self.line[: words[Word.LINE_LENGTH]]).decode("latin-1"),
+            born=self.times[_BORN],
+            in_progress=self.in_progress(),
+        )
+
+    def in_progress(self) -> tuple[InProgress, ...]:
+        """The requests in hand, the longest first; cheap when there is none."""
+        numbers = self._numbers
+        used = min(self.words[Word.DESKS], DESKS)
+        busy = [number for number in range(used) if numbers[number * _STRIDE + _LENGTH]]
+        return tuple(sorted(map(self._read_desk, busy), key=lambda request: request.began)) if busy else ()
+
+    def _read_desk(self, number: int) -> InProgress:
+        line, client, began, deadline, steps, length = _DESK.unpack_from(self.desks, number * _DESK.size)
+        return InProgress(
+            line=line[:length].decode("latin-1"),
+            client=client.rstrip(b"\0").decode("utf-8", "replace"),
+            began=began,
+            deadline=deadline,
+            steps=steps,
+            desk=number,
         )
 
 
@@ -133,7 +183,7 @@ class Scoreboard:
         slot = self.slots[seat]
         slot.clear()
         slot.words[Word.GENERATION] = generation
-        slot.times[Time.BORN] = now
+        slot.times[_BORN] = now
         self._used[0] = max(self._used[0], seat + 1)
 
     def hold(self, slot: Slot, client: int, change: int) -> int:

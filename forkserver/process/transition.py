@@ -10,8 +10,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from forkserver.process.children import Life
+from forkserver.process.children import SERVING
 from forkserver.process.generation import Generation, Logs
+from forkserver.process.loading import LOAD_LIMIT
 from forkserver.process.pool import Pool
 from forkserver.process.sockets import CannotListen, Listener, open_listeners
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from forkserver.config import Config
 
-LOAD_LIMIT = 120.0  # seconds for the applications to load
 SETTLE_LIMIT = 30.0  # seconds for the workers to change over; whoever asked, or asks next, waits no longer than that
 
 
@@ -69,7 +69,7 @@ class Transition:
 
     def _open_logs(self, config: Config) -> Logs:
         """The files of before, when they are the same: one file, one descriptor."""
-        if self.old and self.old.logs.destinations() == (config.log.access, config.log.error):
+        if self.old and self.old.logs.destinations() == Logs.wanted(config):
             return self.old.logs
         return Logs.open(config)
 
@@ -88,8 +88,8 @@ class Transition:
         if children.candidate is None and self.generation.loaded:
             children.audition(self.generation.number)
             return "auditioned"
-        ready = (c for c in children.by_seat.values() if c.life is Life.READY)
-        if any(child.generation == children.candidate for child in ready):
+        serving = (c for c in children.by_seat.values() if c.life in SERVING)
+        if any(child.generation == children.candidate for child in serving):
             self._promote()
             self.limit = now + SETTLE_LIMIT
             return "promoted"

@@ -27,6 +27,7 @@ pid = {folder}/server.pid
 [log]
 access = {folder}/access.log
 error = {folder}/error.log
+slow = {folder}/slow.log
 [/]
 static = {site}
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import re
 import resource
 import select
 import signal
@@ -141,6 +142,22 @@ def test_a_hung_request_ends_at_its_limit(start: Start, site: Path) -> None:
     daemon.errors.wait_for(rf"\(pid {victim}\) was killed by SIGKILL while serving 'GET /bad/hang HTTP/1.1'")
     daemon.settled(2)
     assert daemon.get("/small.txt").status == 200
+
+
+def test_status_shows_what_is_in_hand(start: Start, site: Path) -> None:
+    daemon = start(config(site, workers=1))
+    daemon.settled(1)
+    with begin_hanging(daemon):
+        while not daemon.status()["workers"][0]["request"]:
+            pass  # until it hangs
+        (worker,) = daemon.status()["workers"]
+        (request,) = worker["in_progress"]
+        assert (request["request"], request["client"]) == ("GET /bad/hang HTTP/1.1", "127.0.0.1")
+        assert (worker["request"], worker["running"]) == (request["request"], request["running"])
+        shown = daemon.command("status").stdout.splitlines()
+        assert re.fullmatch(r" +[0-9]+\.[0-9] s  127\.0\.0\.1 +GET /bad/hang HTTP/1\.1", shown[2])
+        daemon.send(signal.SIGINT)
+        assert daemon.wait() == 0
 
 
 def test_a_killed_mold_is_made_anew(start: Start, site: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Start
-from tests.daemons import PATIENCE, Daemon
+from tests.daemons import PATIENCE, Daemon, descriptors
 
 CONFIG = """
 [server]
@@ -184,6 +184,52 @@ def test_a_log_that_cannot_be_reopened_keeps_the_old_file(daemon: Daemon, access
     access.parent.unlink()
     until_reopened(daemon, access, "again")
     assert lines(access)[-1].startswith("again-")
+
+
+def held(pid: int, path: Path) -> int:
+    """How many descriptors of a process lead to a file."""
+    return list(descriptors(pid).values()).count(str(path))
+
+
+def test_a_slow_log_of_its_own_is_held_by_all_and_follows_its_name(start: Start, site: Path, tmp_path: Path) -> None:
+    slow = tmp_path / "logs" / "slow.log"
+    daemon = start(CONFIG.format(site=site, access="none").replace("[log]", f"[log]\nslow = {slow}"))
+    everybody = [daemon.process.pid, *daemon.settled(2)]
+    assert [held(pid, slow) for pid in everybody] == [1, 1, 1]
+    slow.rename(tmp_path / "slow.log.1")
+    daemon.send(signal.SIGUSR1)
+    for _ in range(100_000):
+        assert daemon.status()["ok"]
+        if [held(pid, slow) for pid in everybody] == [1, 1, 1]:
+            break
+    assert [held(pid, slow) for pid in everybody] == [1, 1, 1]
+    assert [held(pid, tmp_path / "slow.log.1") for pid in everybody] == [0, 0, 0]
+
+
+def test_one_file_for_errors_and_slow_requests_is_opened_once(start: Start, site: Path, tmp_path: Path) -> None:
+    both = tmp_path / "both.log"
+    daemon = start(CONFIG.format(site=site, access="none"))
+    daemon.write(daemon.config.replace("[log]", f"[log]\nerror = {both}\nslow = {both}"))
+    assert daemon.reload()["ok"]
+    assert held(daemon.process.pid, both) == 1
+    before = daemon.holdings()
+    both.rename(tmp_path / "both.log.1")
+    daemon.send(signal.SIGUSR1)
+    assert [daemon.status()["ok"] for _ in range(2)] == [True] * 2  # by the second answer the signal was acted on
+    assert held(daemon.process.pid, both) == 1
+    assert len(daemon.holdings()) == len(before)
+    daemon.write(daemon.config.replace(f"slow = {both}", "slow = none"))
+    assert daemon.reload()["ok"]
+    assert held(daemon.process.pid, both) == 1
+
+
+def test_a_slow_log_that_cannot_be_had_refuses_a_reload(daemon: Daemon, site: Path) -> None:
+    before = daemon.holdings()
+    (site / "file").write_text("")
+    daemon.write(daemon.config.replace("[log]", f"[log]\nslow = {site}/file/slow.log"))
+    refused = daemon.reload()
+    assert re.match(rf"cannot write the log {site}/file\b", refused["why"])
+    assert daemon.holdings() == before
 
 
 def test_a_moved_error_log_is_noticed(start: Start, make: Start, site: Path, tmp_path: Path) -> None:

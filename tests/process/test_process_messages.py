@@ -19,6 +19,7 @@ from forkserver.process.messages import (
     Channel,
     Drain,
     Garbled,
+    Hazards,
     Leaving,
     Loaded,
     Logs,
@@ -27,6 +28,7 @@ from forkserver.process.messages import (
     Quit,
     Ready,
     Refused,
+    Retiring,
     Spawn,
     decode,
     encode,
@@ -39,10 +41,12 @@ SAMPLES = [
     Quit(),
     Logs(),
     Loaded(),
+    Hazards("1 thread (ticker)"),
     Refused("no\n  such module"),
     NotSpawned(2, "Cannot allocate memory"),
     Born(4711),
     Ready(),
+    Retiring("500 requests answered"),
     Leaving(),
 ]
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import signal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from forkserver.process import forking
-from forkserver.process.scoreboard import BUCKETS, LINE, Scoreboard, Word
+from forkserver.process.scoreboard import BUCKETS, CLIENT, DESKS, LINE, InProgress, Scoreboard, Word
 
 BIG = st.integers(0, 2**63)
 TIMES = st.floats(0, 1e9)
@@ -23,16 +24,16 @@ def test_what_a_child_writes_its_parent_reads() -> None:
         slot = board.slots[2]
         slot.words[Word.PID] = os.getpid()
         slot.count(3, 40, 5000)
-        slot.begin(b"GET /x HTTP/1.1", 101.0, 161.0)
+        slot.desk(0).begin(b"GET /x HTTP/1.1", "192.0.2.1", 101.0, 161.0)
 
     pid = forking.fork("child", child)
     assert os.waitpid(pid, 0)[1] == 0
     seat = board.slots[2].read(2)
     assert (seat.pid, seat.generation, seat.born) == (pid, 7, 100.0)
     assert (seat.connections, seat.requests, seat.sent) == (3, 40, 5000)
-    assert (seat.line, seat.began, seat.deadline) == ("GET /x HTTP/1.1", 101.0, 161.0)
+    assert seat.in_progress == (InProgress("GET /x HTTP/1.1", "192.0.2.1", 101.0, 161.0, 0, 0),)
     others = [board.slots[number].read(number) for number in (0, 1, 3)]
-    assert [(other.pid, other.requests, other.line) for other in others] == [(0, 0, "")] * 3
+    assert [(other.pid, other.requests, other.in_progress) for other in others] == [(0, 0, ())] * 3
 
 
 def test_the_line_outlives_the_writer() -> None:
@@ -40,41 +41,93 @@ def test_the_line_outlives_the_writer() -> None:
     board = Scoreboard(1)
 
     def child() -> None:
-        board.slots[0].begin(b"GET /kill HTTP/1.1", 1.0, 2.0)
+        board.slots[0].desk(0).begin(b"GET /kill HTTP/1.1", "", 1.0, 2.0)
         os.kill(os.getpid(), signal.SIGKILL)
 
     pid = forking.fork("child", child)
     assert os.WTERMSIG(os.waitpid(pid, 0)[1]) == signal.SIGKILL
-    assert board.slots[0].read(0).line == "GET /kill HTTP/1.1"
+    assert [request.line for request in board.slots[0].in_progress()] == ["GET /kill HTTP/1.1"]
 
 
-@given(BIG, BIG, BIG, TIMES, TIMES, st.binary(min_size=1, max_size=2 * LINE))
+@given(
+    st.integers(0, DESKS - 1),
+    st.tuples(BIG, BIG, BIG),
+    st.tuples(TIMES, TIMES),
+    BIG,
+    st.binary(min_size=1, max_size=2 * LINE),
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=2 * CLIENT),
+)
 def test_any_figures_come_back(
-    connections: int, requests: int, sent: int, began: float, deadline: float, line: bytes
+    number: int,
+    figures: tuple[int, int, int],
+    times: tuple[float, float],
+    steps: int,
+    line: bytes,
+    client: str,
 ) -> None:
     board = Scoreboard(2)
     slot = board.slots[1]
-    slot.count(connections, requests, sent)
-    slot.begin(line, began, deadline)
+    slot.count(*figures)
+    desk = slot.desk(number)
+    desk.begin(line, client, *times)
     seat = slot.read(1)
-    assert (seat.connections, seat.requests, seat.sent) == (connections, requests, sent)
-    assert (seat.began, seat.deadline) == (began, deadline)
-    assert seat.line == line[:LINE].decode("latin-1")
-    slot.end()
-    seat = slot.read(1)
-    assert (seat.line, seat.deadline) == ("", 0.0)
+    assert (seat.connections, seat.requests, seat.sent) == figures
+    kept = client.encode()[:CLIENT].decode("utf-8", "replace")
+    assert seat.in_progress == (InProgress(line[:LINE].decode("latin-1"), kept, *times, 0, number),)
+    desk.note(steps)
+    desk.extend(times[0] + 1)
+    (request,) = slot.in_progress()
+    assert (request.steps, request.deadline, request.began) == (steps, times[0] + 1, times[0])
+    desk.end()
+    assert slot.in_progress() == ()
+    desk.begin(b"GET / HTTP/1.1", "", 1.0, 2.0)  # nothing is left of the one before
+    assert slot.in_progress() == (InProgress("GET / HTTP/1.1", "", 1.0, 2.0, 0, number),)
+
+
+def test_many_requests_are_in_progress_and_the_longest_comes_first() -> None:
+    slot = Scoreboard(2).slots[0]
+    desks = [slot.desk(number) for number in range(DESKS)]
+    for number, desk in enumerate(desks):
+        desk.begin(b"GET /%d HTTP/1.1" % number, f"192.0.2.{number}", 1000.0 - number, 0.0)
+    read = slot.in_progress()
+    assert [request.desk for request in read] == list(reversed(range(DESKS)))
+    assert all(request.line == f"GET /{request.desk} HTTP/1.1" for request in read)
+    assert all(request.client == f"192.0.2.{request.desk}" for request in read)
+    for desk in desks[:-1]:
+        desk.end()
+    assert [request.desk for request in slot.in_progress()] == [DESKS - 1]
+
+
+@pytest.mark.parametrize("number", [-1, DESKS])
+def test_there_are_no_other_desks(number: int) -> None:
+    with pytest.raises(IndexError, match=f"no desk {number}"):
+        Scoreboard(1).slots[0].desk(number)
+
+
+def test_the_last_desk_of_a_slot_leaves_its_neighbours_alone() -> None:
+    board = Scoreboard(3)
+    full = b"G" * 2 * LINE
+    board.slots[1].desk(DESKS - 1).begin(full, "1" * 2 * CLIENT, 1.0, 2.0)
+    for seat in (0, 2):
+        board.slots[seat].desk(DESKS - 1)
+        board.slots[seat].desk(0)
+        assert board.slots[seat].in_progress() == ()
+        assert board.slots[seat].read(seat).pid == 0
+    assert board.hold(board.slots[2], 0, 0) == 0
 
 
 def test_a_seat_is_given_clean() -> None:
     board = Scoreboard(2)
     slot = board.slots[0]
     slot.count(1, 2, 3)
-    slot.begin(b"GET / HTTP/1.0", 1.0, 2.0)
+    slot.desk(7).begin(b"GET / HTTP/1.0", "192.0.2.1", 1.0, 2.0)
     board.hold(slot, 5, 1)
     board.give(0, 9, 50.0)
     seat = slot.read(0)
     assert (seat.generation, seat.born) == (9, 50.0)
-    assert (seat.pid, seat.connections, seat.requests, seat.sent, seat.line) == (0, 0, 0, 0, "")
+    assert (seat.pid, seat.connections, seat.requests, seat.sent, seat.in_progress) == (0, 0, 0, 0, ())
+    slot.desk(7)
+    assert slot.in_progress() == ()
     assert board.hold(slot, 5, 0) == 0
 
 

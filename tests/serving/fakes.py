@@ -15,6 +15,7 @@ from forkserver.log.format import compile_format
 from forkserver.serving.clock import Clock
 from forkserver.serving.connection import Connection, State
 from forkserver.serving.conversation import Conversations
+from forkserver.serving.delivery import Delivery
 from forkserver.serving.ledger import Ledger
 from forkserver.serving.routing import Mount, Site
 
@@ -57,13 +58,19 @@ class FakeLog:
 
 class FakeProgress:
     def __init__(self) -> None:
-        self.line = b""
+        self.line, self.client = b"", ""
 
-    def begin(self, line: bytes, now: float, deadline: float) -> None:
-        self.line = line
+    def begin(self, line: bytes, client: str, now: float, deadline: float) -> None:
+        self.line, self.client = line, client
 
     def end(self) -> None:
-        self.line = b""
+        self.line, self.client = b"", ""
+
+    def extend(self, deadline: float) -> None:
+        raise AssertionError("nobody asked for more time")
+
+    def note(self, steps: int) -> None:
+        raise AssertionError("nobody looked at the clock")
 
 
 def fake_connection(now: float = 0.0) -> tuple[Connection, socket.socket]:
@@ -83,15 +90,16 @@ class Stage:
         self.log, self.progress = FakeLog(), FakeProgress()
         self.connection, self.client = fake_connection()
         self.ledger = Ledger(LineWriter(-1), compile_format(log_format))
+        clock = Clock()
+        log: Any = self.log  # as much of a log as is asked for
+        self.delivery = Delivery(clock=clock, ledger=self.ledger, log=log, server="", close=Connection.close)
         self.talk = Conversations(
             site=Site([Mount("", "", FakeApp(respond))]),
             limits=limits or Limits(),
-            clock=Clock(),
-            ledger=self.ledger,
+            clock=clock,
+            delivery=self.delivery,
             progress=self.progress,
-            log=self.log,  # type: ignore[arg-type]  # as much of a log as is asked for
-            server="",
-            close=Connection.close,
+            log=log,
         )
 
     def __enter__(self) -> Stage:

@@ -90,7 +90,7 @@ def test_a_body_is_closed_when_the_client_is_gone() -> None:
         stage.hear(ASK)
         assert stage.state is State.WRITING
         stage.client.close()
-        stage.talk.flush(stage.connection)
+        stage.delivery.flush(stage.connection)
         assert stage.state is State.CLOSED
         assert stage.lines[0].startswith("200 ")
     assert body.closed == 1
@@ -203,16 +203,16 @@ def test_who_said_more_than_will_be_answered_is_given_time_to_read(more: bytes) 
 def test_a_worker_that_leaves_makes_every_answer_the_last() -> None:
     with Stage(text(still=lambda: True)) as stage:
         stage.ask()
-        stage.talk.leaving = True
+        stage.delivery.leaving = True
         assert b"Connection: close" in stage.ask()
         assert stage.state is State.CLOSED
 
 
 def test_a_request_is_noted_while_it_runs() -> None:
-    seen: list[bytes] = []
-    with Stage(lambda request: seen.append(stage.progress.line) or Response(200)) as stage:
+    seen: list[tuple[bytes, str]] = []
+    with Stage(lambda request: seen.append((stage.progress.line, stage.progress.client)) or Response(200)) as stage:
         stage.ask()
-        assert seen == [b"GET / HTTP/1.1"]
+        assert seen == [(b"GET / HTTP/1.1", "192.0.2.1")]
         assert stage.progress.line == b""
 
 

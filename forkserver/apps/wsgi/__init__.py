@@ -22,12 +22,7 @@ __all__ = ["Wsgi", "WsgiOptions"]
 
 
 class Wsgi:
-    """One application, at one mount.
-
-    What a worker knows better it may set before the first request: `threads`, how many calls there may be at once in
-    one worker; `workers`, how many there are; `errors`, which takes what applications write to `wsgi.errors`, in whole
-    lines with line feeds between them, beginning with the mount's section.
-    """
+    """One application, at one mount."""
 
     Options = WsgiOptions
     methods = None
@@ -38,14 +33,16 @@ class Wsgi:
         """`prefix` is the mount's, without a slash at its end."""
         self.options = options
         self.place = prefix.encode("latin-1").decode("utf-8", "replace") or "/"
-        self.threads = 1
-        self.workers = 1
-        self.errors: Callable[[str], None] = to_stderr
-        self._base: Environ = {}
+        self.employ(threads=1, workers=1, errors=to_stderr)
 
     def load(self) -> None:
         """Raises AppError when there is no application to be had."""
         self._application: Application = load_application(self.options, self.place)
+
+    def employ(self, *, threads: int, workers: int, errors: Callable[[str], None]) -> None:
+        """What is the same for every request is settled now; a line written to `wsgi.errors` begins with the mount."""
+        lines = Errors(f"[{self.place}]", errors)
+        self._base: Environ = base_of(self.options.env, lines, FileWrapper, threads=threads, workers=workers)
 
     def close(self) -> None:
         """Has nothing to let go: PEP 3333 has no word for the end."""
@@ -73,9 +70,6 @@ class Wsgi:
 
     def _template(self, request: Request) -> Environ:
         """What the environ of a request whose like was not seen before has in common with those of its like."""
-        if not self._base:
-            errors = Errors(f"[{self.place}]", self.errors)
-            self._base = base_of(self.options.env, errors, FileWrapper, threads=self.threads, workers=self.workers)
         template = template_of(self._base, request.asked)
         if template["SERVER_NAME"]:
             request.asked.note = template
