@@ -7,8 +7,8 @@ the names in these tables with those of the program.
 from __future__ import annotations
 
 ABOUT = """\
-A master process owns the listening sockets and serves nobody; as many workers as there are CPUs accept connections and
-answer them. What is served is told by a configuration file, `forkserver.ini`(5).
+A master process owns the listening sockets and serves nobody; as many workers as there are CPUs, or as the load
+asks for, accept connections and answer them. What is served is told by a configuration file, `forkserver.ini`(5).
 """
 
 COMMANDS = {
@@ -46,7 +46,7 @@ SIGNALS = {
     "INT, QUIT": "end now; whoever is left after 2 seconds is killed",
     "HUP": "reload; the outcome is told to the log alone (`forkserver reload` tells whoever typed it)",
     "USR1": "open the log files anew",
-    "TTIN": "one worker more, until the next reload",
+    "TTIN": "one worker more, until the next reload; of MIN-MAX both go up",
     "TTOU": "one worker less, until the next reload; the last one stays",
 }
 
@@ -102,6 +102,7 @@ SECTIONS = {
     "limits": ("[limits]", "How long, how large, how many."),
     "static": ("static = FOLDER", "In a mount: files and folders, for GET, HEAD and OPTIONS."),
     "redirect": ("redirect = TARGET", "In a mount: whatever is below it has moved; rest of path and query are kept."),
+    "wsgi": ("wsgi = MODULE:ATTRIBUTE", "In a mount: an application in Python, called as PEP 3333 says."),
 }
 
 FORMATS = """\

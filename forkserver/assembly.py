@@ -12,13 +12,15 @@ import stat
 import traceback
 import zlib
 from collections.abc import Mapping
+from functools import partial
 from ipaddress import IPv6Network
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from forkserver.apps import AppError
+from forkserver.apps import AppError, BlockingApp
 from forkserver.config import Config, describe, section_of
 from forkserver.log import ErrorLog, access_writer
 from forkserver.log.format import compile_format
+from forkserver.log.slow import slow_log
 from forkserver.process.program import CannotLoad, Place
 from forkserver.serving.routing import Mount, Site
 from forkserver.serving.worker import Worker
@@ -87,7 +89,17 @@ class Server:
             access=writer,
             access_format=compile_format(config.log.format),
             server=SERVER if config.server.server_header else "",
+            threads=config.server.threads,
+            slow=slow_log(config.log.slow, place.slow_log, role=f"worker {place.seat}"),
+            slow_after=config.log.slow_after,
         )
+        for app in loaded.apps():
+            if app.blocking:
+                cast("BlockingApp", app).employ(
+                    threads=config.server.threads,
+                    workers=config.server.workers.high,
+                    errors=partial(log.warning, lines=True),
+                )
         try:
             worker.run()
         except Exception:  # ours: it is said where it will be read, and then the process ends by it

@@ -50,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
     serve = command("serve", "serve a folder, without a configuration")
     serve.add_argument("folder", metavar="DIR", help="the folder")
     serve.add_argument("--listen", default="127.0.0.1:8080", metavar="ADDRESS", help="where (default: %(default)s)")
-    serve.add_argument("--workers", default="auto", metavar="N", help="how many (default: one a CPU)")
+    serve.add_argument("--workers", default="auto", metavar="N", help="how many, or MIN-MAX (default: one a CPU)")
     command("start", "serve in the background; returns when it serves, or cannot")
     command("stop", "finish what is in flight and end")
     command("restart", "stop, then start")

@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl
 
 from forkserver.apps import AppError
 from forkserver.config.converters import boolean, text
@@ -39,6 +40,7 @@ class Echo:
     Options = EchoOptions
     methods = None
     reads_body = True
+    blocking = False
 
     def __init__(self, options: EchoOptions, prefix: str) -> None:
         self.prefix = prefix
@@ -144,6 +146,22 @@ def _break_off(request: Request) -> Response:
     return Response(200, (("Content-Type", "text/plain"),), pieces())
 
 
+HOARD: list[bytearray] = []
+
+
+def _grow(request: Request) -> Response:
+    """16 MiB more for good."""
+    HOARD.append(bytearray(os.urandom(1 << 20) * 16))
+    return Response(200, (), b"grown")
+
+
+def _wait(request: Request) -> Response:
+    """Until somebody opens the fifo that is named by the query, writes to it or not, and closes it."""
+    with open(request.head.line.query) as fifo:
+        fifo.read()
+    return Response(200, (), b"waited")
+
+
 def _random(request: Request) -> Response:
     """Who draws, and what: a generator seeded while loading gives all forks of it the same."""
     return Response(200, (), b"%d %r" % (os.getpid(), random.random()))
@@ -160,6 +178,8 @@ DEEDS: dict[str, Callable[[Request], Response]] = {
     "/garble": _garble,
     "/stream": _stream,
     "/break": _break_off,
+    "/grow": _grow,
+    "/wait": _wait,
     "/random": _random,
 }
 
@@ -168,6 +188,7 @@ class Bad:
     Options = BadOptions
     methods = None
     reads_body = True
+    blocking = False
 
     def __init__(self, options: BadOptions, prefix: str) -> None:
         self.options = options
@@ -202,4 +223,130 @@ class Bad:
         pass
 
 
-TEST_KINDS: dict[str, type[Any]] = {"echo": Echo, "bad": Bad}
+def _query(request: Request) -> dict[str, str]:
+    return dict(parse_qsl(request.head.line.query))
+
+
+def _hello(request: Request) -> Response:
+    return Response(200, (("Content-Type", "text/plain"),), b"hello, world\n")
+
+
+def _sleep(request: Request) -> Response:
+    time.sleep(float(_query(request)["s"]))  # an application that waits for something
+    return Response(200, (("Content-Type", "text/plain"),), f"slept in {threading.current_thread().name}".encode())
+
+
+def _spin(request: Request) -> Response:
+    end = time.monotonic() + float(_query(request)["s"])
+    while time.monotonic() < end:
+        pass
+    return Response(200, (), b"spun")
+
+
+def _pieces(request: Request) -> Response:
+    """`n` pieces of `size` bytes, `s` seconds between them; `length` declares so many bytes."""
+    asked = _query(request)
+    size, pause = int(asked.get("size", "10")), float(asked.get("s", "0"))
+
+    def pieces() -> Iterator[bytes]:
+        try:
+            for number in range(int(asked["n"])):
+                if pause and number:
+                    time.sleep(pause)
+                yield b"%d" % (number % 10) * size
+        finally:
+            print(f"closed {request.head.line.target}", file=sys.stderr, flush=True)
+
+    length = int(asked["length"]) if "length" in asked else None
+    return Response(200, (("Content-Type", "text/plain"),), pieces(), length)
+
+
+def _early(request: Request) -> Response:
+    """Begins its answer before it returns."""
+    response = Response(200, (("Content-Type", "text/plain"),))
+    put = request.begin(response)
+    put(b"early, ")
+    if pause := float(_query(request).get("s", "0")):
+        time.sleep(pause)
+    put(b"and ")
+    response.body = iter([b"late\n"])
+    return response
+
+
+def _late_error(request: Request) -> Response:
+    time.sleep(float(_query(request).get("s", "0")))
+    raise RuntimeError("asked to fail late")
+
+
+def _broken(request: Request) -> Response:
+    def pieces() -> Iterator[bytes]:
+        yield b"a beginning"
+        time.sleep(float(_query(request).get("s", "0")))
+        raise RuntimeError("asked to break")
+
+    return Response(200, (), pieces())
+
+
+def _extend(request: Request) -> Response:
+    left = request.extend(float(_query(request)["by"]))
+    time.sleep(float(_query(request)["s"]))
+    return Response(200, (), f"{left:.0f}".encode())
+
+
+def _doze(request: Request) -> Response:
+    """In steps, so that it notices what is raised in its thread."""
+    end = time.monotonic() + float(_query(request)["s"])
+    while time.monotonic() < end:
+        time.sleep(0.01)
+    return Response(200, (), b"dozed")
+
+
+def _read(request: Request) -> Response:
+    body = request.body if isinstance(request.body, bytes) else request.body.read()
+    return Response(200, (), hashlib.sha256(body).hexdigest().encode())
+
+
+WORK: dict[str, Callable[[Request], Response]] = {
+    "/hello": _hello,
+    "/sleep": _sleep,
+    "/spin": _spin,
+    "/pieces": _pieces,
+    "/early": _early,
+    "/error": _late_error,
+    "/broken": _broken,
+    "/extend": _extend,
+    "/doze": _doze,
+    "/read": _read,
+}
+
+
+@dataclass(frozen=True)
+class WorkOptions:
+    work: bool = option(None, boolean, "Take time for it.")
+
+
+class Work:
+    """May take its time: what it does is said by the path and the query."""
+
+    Options = WorkOptions
+    methods = None
+    reads_body = True
+    blocking = True
+
+    def __init__(self, options: WorkOptions, prefix: str) -> None:
+        pass
+
+    def load(self) -> None:
+        pass
+
+    def employ(self, **circumstances: Any) -> None:
+        pass
+
+    def respond(self, request: Request) -> Response:
+        return WORK[request.path](request)
+
+    def close(self) -> None:
+        pass
+
+
+TEST_KINDS: dict[str, type[Any]] = {"echo": Echo, "bad": Bad, "work": Work}

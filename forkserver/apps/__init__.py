@@ -1,4 +1,4 @@
-"""What can be hosted: one small file a kind, one interface (`app.py`), one table.
+"""What can be hosted: one file or folder a kind, one interface (`app.py`), one table.
 
 A class in the table has an attribute `Options`, a dataclass of options of which one is named as the kind.
 """
@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from forkserver.apps.app import App, AppError
+from forkserver.apps.app import App, AppError, BlockingApp
 from forkserver.apps.redirect import Redirect
 from forkserver.apps.static import Static
+from forkserver.apps.wsgi import Wsgi
 
-__all__ = ["KINDS", "App", "AppError"]
+__all__ = ["KINDS", "App", "AppError", "BlockingApp"]
 
-KINDS: dict[str, type[Any]] = {"redirect": Redirect, "static": Static}
+KINDS: dict[str, type[Any]] = {"redirect": Redirect, "static": Static, "wsgi": Wsgi}

@@ -5,6 +5,7 @@ Knows requests and responses; knows no kind, and nothing of sockets, processes a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from forkserver.http.request import Request
@@ -18,17 +19,32 @@ class App(Protocol):
     `respond(request)` is called for each complete request whose method is in `methods` (None: every method; the
     others are answered with 405 and an Allow field before their body is read).
     The body of a request is empty where `reads_body` is false: it is taken off the wire and thrown away.
+    What is `blocking` may take its time, and is called by whichever thread of the worker is free, several requests at
+    once; what is not must answer at once, and is called by one thread.  An iterable body is iterated, and closed if
+    it has a `close`, by the thread that called `respond`.
     `close()` runs when the worker leaves.
     """
 
     methods: frozenset[str] | None
     reads_body: bool
+    blocking: bool
 
     def load(self) -> None: ...
 
     def respond(self, request: Request) -> Response: ...
 
     def close(self) -> None: ...
+
+
+class BlockingApp(App, Protocol):
+    """One whose `blocking` is true.
+
+    `employ(…)` is called in each worker before the first request: how many `threads` of it may call at once, how many
+    `workers` there are at most, and `errors`, which takes what an application has to say, in lines with line feeds
+    between them.
+    """
+
+    def employ(self, *, threads: int, workers: int, errors: Callable[[str], None]) -> None: ...
 
 
 class AppError(Exception):

@@ -39,6 +39,7 @@ class Redirect:
     Options = RedirectOptions
     methods = None
     reads_body = False
+    blocking = False
 
     def __init__(self, options: RedirectOptions, prefix: str) -> None:
         self.options = options

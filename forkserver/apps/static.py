@@ -66,6 +66,7 @@ class Static:
     Options = StaticOptions
     methods = frozenset({"GET", "HEAD", "OPTIONS"})
     reads_body = False
+    blocking = False
 
     def __init__(self, options: StaticOptions, prefix: str) -> None:
         """`prefix` is the mount's, without a slash at its end."""

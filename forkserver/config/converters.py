@@ -13,6 +13,7 @@ import os
 import pwd
 import re
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -28,6 +29,8 @@ SIZE = re.compile(r"([0-9]{1,16})[ ]?([A-Za-z]*)")
 BYTES = {"G": 1 << 30, "M": 1 << 20, "k": 1 << 10}
 LARGEST = 1 << 50
 INTEGER = re.compile(r"-?[0-9]{1,18}")
+WORKERS = re.compile(r"([0-9]{1,9})(?:[ ]*-[ ]*([0-9]{1,9}))?")
+MOST_WORKERS = 1024
 BOOLEAN = {"yes": True, "on": True, "true": True, "no": False, "off": False, "false": False}
 STREAMS = ("stdout", "stderr", "none")
 FACILITIES = (  # syslog(3)
@@ -171,17 +174,36 @@ def choice(*words: str) -> Convert[str]:
     return convert
 
 
-def workers(text: str, folder: str) -> int:
-    """A number of processes; `auto` is one for each CPU that this process may use (sched_getaffinity(2))."""
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """How many processes: from `low` to `high`, as the load asks for, or always so many where both are the same."""
+
+    low: int
+    high: int
+
+    def __str__(self) -> str:
+        return str(self.low) if self.low == self.high else f"{self.low}-{self.high}"
+
+    def nearest(self, number: int) -> int:
+        """The number of processes that is allowed and nearest to this one."""
+        return min(max(number, self.low), self.high)
+
+
+def workers(text: str, folder: str) -> Workers:
+    """Numbers of processes, N or MIN-MAX; `auto` is one for each CPU that may be used (sched_getaffinity(2))."""
     if text == "auto":
-        return len(os.sched_getaffinity(0))
-    if re.fullmatch(r"[0-9]+ *- *[0-9]+", text):
-        raise ValueError("a range of workers is not available yet; give auto or one number")
-    if not INTEGER.fullmatch(text) or not 1 <= int(text) <= 1024:
+        processors = len(os.sched_getaffinity(0))
+        return Workers(processors, processors)
+    found = WORKERS.fullmatch(text)
+    low, high = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
+    if not 1 <= min(low, high) <= max(low, high) <= MOST_WORKERS:
         raise ValueError(
-            f"{quoted(text)} is neither auto nor a whole number from 1 to 1024{suggestion(text, ['auto'])}"
+            f"{quoted(text)} is neither auto nor a whole number from 1 to {MOST_WORKERS}, nor MIN-MAX"
+            f"{suggestion(text, ['auto'])}"
         )
-    return int(text)
+    if low > high:
+        raise ValueError(f"{quoted(text)} ends below its beginning; write {high}-{low}")
+    return Workers(low, high)
 
 
 def user(text: str, folder: str) -> str:

@@ -15,6 +15,7 @@ from forkserver.config.addresses import Address, addresses
 from forkserver.config.converters import (
     WRITERS,
     Convert,
+    Workers,
     boolean,
     choice,
     duration,
@@ -41,6 +42,7 @@ __all__ = [
     "Log",
     "Option",
     "Server",
+    "Workers",
     "addresses",
     "boolean",
     "choice",
@@ -64,6 +66,7 @@ __all__ = [
 
 T = TypeVar("T")
 MANY = 1_000_000
+THREADS = 64  # of one worker, at most
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,16 @@ class Server:
         "Addresses to listen at: 127.0.0.1:8080, [::1]:8080, :8080 for every address of the machine, "
         "unix:PATH, systemd:NAME. Port 0 lets the kernel choose.",
     )
-    workers: int = option("auto", workers, "Number of worker processes; auto is one for each CPU that may be used.")
+    workers: Workers = option(  # noqa: RUF009 - declares the field
+        "auto",
+        workers,
+        "Number of worker processes: N, or MIN-MAX, which follows the load; auto is one for each CPU that may be used.",
+    )
+    threads: int = option(
+        "8",
+        integer(1, THREADS),
+        "Calls of applications at once in each worker; 1: one by one, in its only thread.",
+    )
     preload: str = option(
         "auto",
         choice("auto", "yes", "no"),
@@ -182,10 +194,24 @@ class Limits:
     read_rate: int = option("500", size, "Bytes a second at which a client must send a body, at least; 0: any.")
     write_timeout: float = option("60s", limit, "Time in which a client must take some byte of a reply.")
     write_rate: int = option("500", size, "Bytes a second at which a client must take a reply, at least; 0: any.")
-    request_timeout: float = option("60s", limit, "Time that an application may take for one request.")
+    request_timeout: float = option(
+        "60s", limit, "Time that an application may take to answer, or for the next piece of its answer; then 503."
+    )
+    request_timeout_max: float = option(
+        "1h", limit, "Time to which an application may extend that for a request of its own."
+    )
+    kill_timeout: float = option(
+        "10s", duration, "Time after that in which it must have given up; then its worker is replaced."
+    )
     graceful_timeout: float = option("25s", duration, "Time that a leaving worker has to finish the requests it holds.")
     body: int = option("16M", size, "Largest body of a request, in bytes.")
     body_memory: int = option("64k", size, "Bytes of a body that stay in memory; a larger one goes to a file.")
+    reply_memory: int = option(
+        "256k", size, "Bytes of a reply that wait for their client in memory; what is beyond goes to a file."
+    )
+    reply_spool: int = option(
+        "256M", size, "Bytes of a reply that wait in that file; beyond, the application waits for the client."
+    )
     request_line: int = option("8k", size, "Longest request line, in bytes.")
     field: int = option("8k", size, "Longest header field, in bytes.")
     fields: int = option("32k", size, "All header fields of a request together, in bytes.")
@@ -194,3 +220,8 @@ class Limits:
     connections_per_client: int = option(
         "0", integer(0, MANY), "Connections from one client's address to all workers together; 0: any number."
     )
+    requests: int = option("0", integer(0, 1 << 40), "A worker retires after so many, or a few less; 0: never.")
+    memory: int = option(
+        "0", size, "A worker retires when it has so much memory that it shares with nobody, or a little less; 0: never."
+    )
+    lifetime: float = option("0", duration, "A worker retires after so long, or a little less; 0: never.")

@@ -5,8 +5,9 @@ Knows the grammar of a message and nothing of sockets, time, mounts or files.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from forkserver.http import grammar
 from forkserver.http.fields import CHUNKED, FieldReader, Fields
@@ -14,10 +15,15 @@ from forkserver.http.grammar import BadRequest, next_line
 from forkserver.http.memo import Memo
 from forkserver.http.target import RequestLine, parse_line
 
+if TYPE_CHECKING:
+    from forkserver.http.response import Response
+
 __all__ = [
     "CHUNKED",
     "DEFAULT_LIMITS",
+    "Asked",
     "BadRequest",
+    "Ends",
     "Fields",
     "Head",
     "HeadLimits",
@@ -38,18 +44,87 @@ class Head(NamedTuple):
     size: int  # bytes of the buffer that the head took, leading empty lines included
 
 
-@dataclass(slots=True)
-class Request:
-    """What an application is given: a head, its complete body and the circumstances."""
+class Ends:
+    """The two ends of a connection; one object for all its requests.
 
-    head: Head
-    body: bytes | BinaryIO  # in memory, or a temporary file positioned at its start
-    peer: tuple[str, int]  # address and port of the client; a unix socket's client is ("unix", 0)
-    local: tuple[str, int]  # the address it came in at
-    scheme: str  # "http"
-    script: str  # the mount's prefix without a slash at its end: "" or "/shop"
-    path: str  # what of the decoded path lies below the mount; begins with "/" or is ""
-    now: float  # seconds since the epoch
+    `peer` and `local` are address and port of the client and of the address it came in at; the client of a unix
+    socket is ("unix", 0).  `variables` are the same as a gateway interface names them (RFC 3875 section 4.1).
+    """
+
+    __slots__ = ("local", "peer", "variables")
+
+    def __init__(self, peer: tuple[str, int], local: tuple[str, int]) -> None:
+        self.peer, self.local = peer, local
+        self.variables = {"REMOTE_ADDR": peer[0], "REMOTE_PORT": str(peer[1]), "SERVER_PORT": str(local[1])}
+
+
+class Asked:
+    """What a head asks for, and of whom: all that its bytes settle; one object for requests of the same bytes.
+
+    `script` is the mount's prefix without a slash at its end: "" or "/shop"; `path` is what of the decoded path lies
+    below the mount, begins with "/" or is "".  `scheme` is "http" or, where a trusted proxy says so, "https"; `ends`
+    are those that such a proxy tells of, None where the connection's own hold.  `note` is for the application at
+    the mount, to keep what it has worked out from all this.
+    """
+
+    __slots__ = ("ends", "head", "note", "path", "scheme", "script")
+
+    def __init__(self, head: Head, script: str, path: str, scheme: str = "http", ends: Ends | None = None) -> None:
+        self.head, self.script, self.path, self.scheme, self.ends = head, script, path, scheme, ends
+        self.note: Any = None
+
+
+class Request:
+    """What an application is given: what is asked, the complete body and the circumstances.
+
+    `body` is in memory, or a temporary file positioned at its start, which stays the server's to close.  `now` is in
+    seconds since the epoch.
+    """
+
+    __slots__ = ("asked", "body", "ends", "now")
+
+    def __init__(self, asked: Asked, ends: Ends, body: bytes | BinaryIO, now: float) -> None:
+        self.asked, self.ends, self.body, self.now = asked, ends, body, now
+
+    @property
+    def head(self) -> Head:
+        return self.asked.head
+
+    @property
+    def script(self) -> str:
+        return self.asked.script
+
+    @property
+    def path(self) -> str:
+        return self.asked.path
+
+    @property
+    def scheme(self) -> str:
+        return self.asked.scheme
+
+    @property
+    def peer(self) -> tuple[str, int]:
+        return (self.asked.ends or self.ends).peer
+
+    @property
+    def local(self) -> tuple[str, int]:
+        return self.ends.local
+
+    def begin(self, response: Response) -> Callable[[bytes], None]:
+        """Begin the answer before `respond` returns: what is given back takes the pieces of its body.
+
+        For applications that are `blocking` alone.  `respond` returns the same response in the end, with an iterable
+        of what is still to come for its body.  Taking a piece may wait for the client, and raises
+        ConnectionAbortedError once there is none any more.
+        """
+        raise NotImplementedError
+
+    def extend(self, seconds: float = 0.0) -> float:
+        """Have at least `seconds` from now on, within what is allowed; give how many there are.
+
+        For applications that are `blocking` alone.
+        """
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)

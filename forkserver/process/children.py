@@ -9,6 +9,12 @@ from __future__ import annotations
 import enum
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from forkserver.process.adapting import Adapting, Census
+
+if TYPE_CHECKING:
+    from forkserver.config.options import Workers
 
 YOUNG = 5.0  # seconds; who dies before that without having served anything died young
 LONGEST_PAUSE = 30.0  # seconds between attempts, however often a worker dies young
@@ -21,8 +27,14 @@ class Life(enum.Enum):
 
     STARTING = "starting"
     READY = "ready"
+    RETIRING = "retiring"  # has done its part: serves until somebody has taken its place
     DRAINING = "draining"  # told to leave, may still accept
     LEAVING = "leaving"  # accepts no more
+
+
+SERVING = (Life.READY, Life.RETIRING)
+STAYING = (Life.STARTING, Life.READY)  # those that count among the wanted
+HERE = (*STAYING, Life.RETIRING)  # not told to leave yet
 
 
 @dataclass(slots=True)
@@ -70,7 +82,8 @@ class Children:
     """The pool: `want` workers of the current generation, and what is left of older ones.
 
     A candidate generation (`audition`) gets one worker first; once that one is ready the generation is `promoted`,
-    and for each further worker of it that becomes ready one of the older generations drains.
+    and for each further worker of it that becomes ready one of the older generations drains.  A worker that is
+    `retiring` is treated as one of those: it does not count, and drains once another one is ready in its place.
     """
 
     want: int
@@ -78,6 +91,7 @@ class Children:
     seats: int
     generation: int = 0
     candidate: int | None = None
+    adapting: Adapting | None = None  # what `want` follows; None before the first promotion
     stopping: bool = False
     not_before: float = 0.0  # no fork before this time
     young_deaths: int = 0  # in a row
@@ -113,9 +127,9 @@ class Children:
 
     def _missing(self) -> list[int]:
         """A generation number for each worker that should be there and is not."""
-        alive = len(self._of(self.generation, Life.STARTING, Life.READY))
+        alive = len(self._of(self.generation, *STAYING))
         missing = [self.generation] * (self.want - alive if self.generation else 0)
-        if self.candidate is not None and not self._of(self.candidate, Life.STARTING, Life.READY):
+        if self.candidate is not None and not self._of(self.candidate, *HERE):
             missing.insert(0, self.candidate)
         return missing
 
@@ -135,24 +149,23 @@ class Children:
         return actions
 
     def _surplus(self) -> list[Child]:
-        """Workers that should go: the newest of too many, and one old one for each new one that is ready."""
+        """Workers that should go: the newest of too many, and one old or retiring one for each that is ready."""
         if not self.generation:
             return []
-        current = self._of(self.generation, Life.STARTING, Life.READY)
+        staying = sorted(self._of(self.generation, *STAYING), key=lambda c: c.since)
         ready = len(self._of(self.generation, Life.READY))
-        others = [
-            c
-            for c in self.by_seat.values()
-            if c.generation not in (self.generation, self.candidate) and c.life in (Life.STARTING, Life.READY)
+        older = [
+            c for c in self.by_seat.values() if c.generation not in (self.generation, self.candidate) and c.life in HERE
         ]
-        others.sort(key=lambda c: c.since)
-        too_many = max(0, len(others) + ready - self.want)
-        return others[:too_many] + sorted(current, key=lambda c: c.since)[self.want :]
+        passing = [*self._of(self.generation, Life.RETIRING), *older]
+        passing.sort(key=lambda c: (c.life is not Life.RETIRING, c.since))
+        too_many = max(0, len(passing) + ready - self.want)
+        return passing[:too_many] + staying[self.want :]
 
     def _drain(self, children: list[Child], now: float) -> list[Action]:
         actions: list[Action] = []
         for child in children:
-            if child.life in (Life.STARTING, Life.READY):
+            if child.life in HERE:
                 child.life = Life.DRAINING
                 self._limit(child, now + self.graceful)
                 actions.append(Drain(child.seat))
@@ -168,6 +181,12 @@ class Children:
         if child.life is Life.STARTING:
             child.life = Life.READY
             child.limit = 0.0
+
+    def retiring(self, seat: int) -> None:
+        """It has done its part, and serves until another one does in its place."""
+        child = self.by_seat[seat]
+        if child.life is Life.READY:
+            child.life = Life.RETIRING
 
     def refused(self, seat: int) -> None:
         self.by_seat[seat].refused = True
@@ -220,20 +239,42 @@ class Children:
         """Let one worker of a new generation show that it comes up."""
         self.candidate = generation
 
-    def promote(self, want: int, graceful: float) -> None:
-        """The candidate is the current generation from now on; the older ones give way as it fills up."""
+    def promote(self, workers: Workers, graceful: float) -> None:
+        """The candidate is the current generation from now on; the older ones give way as it fills up.
+
+        As many are wanted as before, the load being what it was, within the new bounds.
+        """
         assert self.candidate is not None
         self.generation, self.candidate = self.candidate, None
-        self.want, self.graceful = want, graceful
+        self.want, self.graceful = workers.nearest(self.want), graceful
+        self.adapting = Adapting(workers)
         self._forgive()
+
+    def adapt(self, now: float, busy: Collection[int]) -> str:
+        """Once a second: let the number follow the load; give a complaint, "" for none.
+
+        `busy` are the seats of workers with a request in progress.
+        """
+        if not self.adapting:
+            return ""
+        starting, ready = self._of(self.generation, Life.STARTING), self._of(self.generation, Life.READY)
+        census = Census(len(starting), len(ready), sum(child.seat in busy for child in ready))
+        self.want = self.adapting.look(now, self.want, census)
+        return self.adapting.complaint
+
+    def move(self, by: int) -> None:
+        """Somebody wants more than were configured, or fewer; at least one stays."""
+        if self.adapting:
+            self.adapting.move(by, self.seats // 2)  # the other half is for those that drain
+            self.want = self.adapting.workers.nearest(self.want + by)
 
     def dismiss(self, now: float) -> list[Action]:
         """The candidate was refused: its worker, if there is one, leaves."""
         generation, self.candidate = self.candidate, None
-        return self._drain(self._of(generation, Life.STARTING, Life.READY), now)
+        return self._drain(self._of(generation, *HERE), now)
 
     def settled(self) -> bool:
         """Whether the current generation is whole and no older worker still accepts."""
-        accepting = [c for c in self.by_seat.values() if c.life in (Life.STARTING, Life.READY, Life.DRAINING)]
-        ready = self._of(self.generation, Life.READY)
-        return len(ready) >= self.want and all(c.generation == self.generation for c in accepting)
+        accepting = [c for c in self.by_seat.values() if c.life in (*HERE, Life.DRAINING)]
+        serving = self._of(self.generation, *SERVING)
+        return len(serving) >= self.want and all(c.generation == self.generation for c in accepting)

@@ -9,7 +9,7 @@ import os
 import signal
 
 from forkserver.log import put_in_place
-from forkserver.process.messages import Born, Channel, Drain, Leaving, Logs, Quit, Ready, Refused
+from forkserver.process.messages import Born, Channel, Drain, Leaving, Logs, Quit, Ready, Refused, Retiring
 from forkserver.process.signals import Signals, release
 
 
@@ -34,6 +34,10 @@ class Lifeline:
 
     def ready(self) -> None:
         self.channel.send(Ready())
+
+    def retire(self, why: str) -> None:
+        if not self.cut:
+            self.channel.send(Retiring(why))
 
     def refused(self, why: str) -> None:
         """The applications cannot be loaded; nothing follows."""

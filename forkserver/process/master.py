@@ -20,7 +20,6 @@ from forkserver.process.notify import Notifier
 from forkserver.process.pool import Pool
 from forkserver.process.program import Program
 from forkserver.process.report import Report
-from forkserver.process.scoreboard import SEATS
 from forkserver.process.signals import Signals, ignore
 from forkserver.process.transition import CannotChange, Transition
 from forkserver.process.trouble import Trouble
@@ -95,7 +94,16 @@ class Master:
         self.trouble.look(now)
         self.pool.reopen(moved=True)
         if self.pool.current and not self.pool.children.stopping:
+            self._adapt(now)
             self.notifier.say(self.report.figures(now))
+
+    def _adapt(self, now: float) -> None:
+        """Have as many workers as the load asks for."""
+        before = self.pool.children.want
+        if complaint := self.pool.children.adapt(now, self.pool.busy()):
+            self.log.warning(complaint)
+        if self.pool.children.want != before:
+            self._say_how_many()
 
     def _let_go(self) -> None:
         """In a child: close what is the master's alone."""
@@ -158,14 +166,15 @@ class Master:
 
     def more(self) -> None:
         """TTIN: one worker more."""
-        self._want(self.pool.children.want + 1)
+        self.pool.children.move(1)
+        self._say_how_many()
 
     def fewer(self) -> None:
         """TTOU: one worker less; the last one stays."""
-        self._want(self.pool.children.want - 1)
+        self.pool.children.move(-1)
+        self._say_how_many()
 
-    def _want(self, workers: int) -> None:
-        self.pool.children.want = min(max(1, workers), SEATS // 2)  # the other half is for those that drain
+    def _say_how_many(self) -> None:
         self.log.info(f"{self.pool.children.want} workers wanted")
 
     def reap(self) -> None:

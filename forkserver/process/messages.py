@@ -99,15 +99,22 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
+class Retiring:
+    """Worker to master: I have done my part, and why; I serve until I am told to drain."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Leaving:
     """Worker to master: I accept no more."""
 
 
-Message = Spawn | Drain | Quit | Logs | Loaded | Hazards | Refused | NotSpawned | Born | Ready | Leaving
+Message = Spawn | Drain | Quit | Logs | Loaded | Hazards | Refused | NotSpawned | Born | Ready | Retiring | Leaving
 
 KINDS: dict[str, type[Message]] = {
     kind.__name__: kind
-    for kind in (Spawn, Drain, Quit, Logs, Loaded, Hazards, Refused, NotSpawned, Born, Ready, Leaving)
+    for kind in (Spawn, Drain, Quit, Logs, Loaded, Hazards, Refused, NotSpawned, Born, Ready, Retiring, Leaving)
 }
 
 

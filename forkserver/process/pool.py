@@ -82,6 +82,10 @@ class Pool:
     def read(self, seat: int) -> Seat:
         return self.board.slots[seat].read(seat)
 
+    def busy(self) -> set[int]:
+        """The seats of workers with a request in progress."""
+        return {seat for seat in self.children.by_seat if self.read(seat).in_progress}
+
     def reopen(self, *, moved: bool = False) -> None:
         """Open all log files anew, or those alone that were `moved`, here and in the workers that write to them."""
         for logs in {generation.logs for generation in self.generations.values()}:
@@ -160,19 +164,25 @@ class Pool:
                 self._bury(child, "ended before it could say its pid", expected=False)
             return
         for message, beside in heard:
-            if isinstance(message, messages.Born) and not child.pid:
-                self.children.born(seat, message.pid)
-                self.evidence.take(seat, beside)
-                continue
-            messages.discard(*beside)
-            if isinstance(message, messages.Ready):
-                self.children.ready(seat)
-                self.log.info(f"worker {seat} (pid {child.pid}) is ready")
-            elif isinstance(message, messages.Leaving):
-                self.children.leaving(seat, time.monotonic())
-            elif isinstance(message, messages.Refused):
-                self.children.refused(seat)
-                self.failed(child.generation, message.why)
+            self._understand(child, message, beside)
+
+    def _understand(self, child: Child, message: messages.Message, beside: tuple[int, ...]) -> None:
+        if isinstance(message, messages.Born) and not child.pid:
+            self.children.born(child.seat, message.pid)
+            self.evidence.take(child.seat, beside)
+            return
+        messages.discard(*beside)
+        if isinstance(message, messages.Ready):
+            self.children.ready(child.seat)
+            self.log.info(f"worker {child.seat} (pid {child.pid}) is ready")
+        elif isinstance(message, messages.Retiring):
+            self.children.retiring(child.seat)
+            self.log.info(f"worker {child.seat} (pid {child.pid}) retires: {message.why}")
+        elif isinstance(message, messages.Leaving):
+            self.children.leaving(child.seat, time.monotonic())
+        elif isinstance(message, messages.Refused):
+            self.children.refused(child.seat)
+            self.failed(child.generation, message.why)
 
     def _hush(self, seat: int) -> None:
         if channel := self.channels.pop(seat, None):

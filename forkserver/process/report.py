@@ -69,6 +69,7 @@ class Report:
             "crashes": self.crashes,
             "reloads": self.reloads,
             "last_refusal": self.last_refusal,
+            "wanted": self.pool.children.want,
             "workers": workers,
         }
 

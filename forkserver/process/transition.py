@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from forkserver.process.children import Life
+from forkserver.process.children import SERVING
 from forkserver.process.generation import Generation, Logs
 from forkserver.process.loading import LOAD_LIMIT
 from forkserver.process.pool import Pool
@@ -88,8 +88,8 @@ class Transition:
         if children.candidate is None and self.generation.loaded:
             children.audition(self.generation.number)
             return "auditioned"
-        ready = (c for c in children.by_seat.values() if c.life is Life.READY)
-        if any(child.generation == children.candidate for child in ready):
+        serving = (c for c in children.by_seat.values() if c.life in SERVING)
+        if any(child.generation == children.candidate for child in serving):
             self._promote()
             self.limit = now + SETTLE_LIMIT
             return "promoted"

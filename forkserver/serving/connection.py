@@ -15,11 +15,13 @@ import termios
 from typing import TYPE_CHECKING
 
 from forkserver.config.options import Limits
+from forkserver.http.request import Ends
 from forkserver.http.response import FileSlice
 from forkserver.serving.reply import Reply
 
 if TYPE_CHECKING:
     from forkserver.http.request import Head
+    from forkserver.serving.call import Call
     from forkserver.serving.routing import Mount
     from forkserver.serving.spool import Spool
 
@@ -33,16 +35,26 @@ LINGER = 5.0  # seconds in which a peer may go on sending what nobody reads, so 
 class State(enum.IntEnum):
     """The life of a socket; the comment says what may follow."""
 
-    READING = 0  # for a head, or resting between two requests → BODY, WRITING, CLOSED
-    BODY = 1  # a body comes in → WRITING, CLOSED
-    WRITING = 2  # a reply goes out → READING, LINGERING, CLOSED
-    LINGERING = 3  # half-closed, reading off what still comes (RFC 9112 section 9.6) → CLOSED
-    CLOSED = 4
+    READING = 0  # for a head, or resting between two requests → BODY, RUNNING, WRITING, CLOSED
+    BODY = 1  # a body comes in → RUNNING, WRITING, CLOSED
+    RUNNING = 2  # an application has the floor, and nothing is there to be sent → WRITING, CLOSED
+    WRITING = 3  # a reply goes out → RUNNING, READING, LINGERING, CLOSED
+    LINGERING = 4  # half-closed, reading off what still comes (RFC 9112 section 9.6) → CLOSED
+    CLOSED = 5
+
+
+class Flushed(enum.Enum):
+    """How far sending got."""
+
+    DONE = enum.auto()
+    FULL = enum.auto()  # the socket takes no more for now
+    STARVED = enum.auto()  # there is no more for now
 
 
 INTEREST = {  # what epoll watches for
     State.READING: select.EPOLLIN,
     State.BODY: select.EPOLLIN,
+    State.RUNNING: 0,
     State.WRITING: select.EPOLLOUT,
     State.LINGERING: select.EPOLLIN,
 }
@@ -53,17 +65,18 @@ class Connection:
 
     __slots__ = (
         "answered",
+        "before",
         "began",
         "buffer",
+        "call",
         "counted",
         "descriptor",
+        "ends",
         "head",
         "interest",
-        "local",
         "mount",
         "moved",
         "peer",
-        "port",
         "progress",
         "received",
         "recv",
@@ -76,12 +89,13 @@ class Connection:
         "taken",
     )
 
-    def __init__(self, accepted: socket.socket, peer: str, port: int, local: tuple[str, int], now: float) -> None:
+    def __init__(self, accepted: socket.socket, ends: Ends, now: float) -> None:
         self.socket = accepted
         self.descriptor = accepted.fileno()
         self.recv = accepted.recv
         self.send = accepted.send
-        self.peer, self.port, self.local = peer, port, local
+        self.ends = ends
+        self.peer = ends.peer[0]
         self.counted = False  # among its client's connections
         self.state = State.READING
         self.interest = select.EPOLLIN  # as epoll knows it
@@ -89,6 +103,7 @@ class Connection:
         self.progress = now  # when the last byte moved in this state
         self.moved = 0  # bytes in this state
         self.taken = 0  # those of them that the peer had acknowledged when we last looked
+        self.before = 0  # bytes of the reply that went out before it last had to wait for the application
         self.answered = 0  # requests
         self.buffer = b""  # what came and was not understood yet
         # The request in hand.
@@ -98,12 +113,34 @@ class Connection:
         self.mount: Mount | None = None
         self.spool: Spool | None = None
         self.reply: Reply | None = None
+        self.call: Call | None = None  # where an application has the request, or had, and the reply is not out
 
     def enter(self, state: State, now: float) -> None:
         """Begin a state, and its clock."""
         self.state = state
         self.since = self.progress = now
-        self.moved = self.taken = 0
+        self.moved = self.taken = self.before = 0
+
+    def pause(self) -> None:
+        """The reply waits for the application."""
+        self.state = State.RUNNING
+
+    def resume(self, now: float) -> None:
+        """The reply goes on; what the client takes is judged anew."""
+        if self.state is State.RUNNING:
+            self.state = State.WRITING
+            self.since = self.progress = now
+            self.before = self.moved
+
+    def part(self) -> None:
+        """The application's call is not ours any more: the answer is out, or nobody waits for it."""
+        call, self.call = self.call, None
+        if call:
+            call.gone = True
+            if call.box:
+                call.box.close()
+            if not call.over:  # it may still be reading the body
+                call.spool, self.spool = self.spool, None
 
     @property
     def idle(self) -> bool:
@@ -153,8 +190,8 @@ class Connection:
         parts.clear()
         return True
 
-    def flush(self, now: float) -> bool:
-        """Send what the socket takes of the reply; True once it is out.
+    def flush(self, now: float) -> Flushed:
+        """Send what the socket takes of the reply, as far as it is there.
 
         OSError when the peer is gone, or when a file got shorter than what was promised of it, BrokenOff when the
         application fails: then the reply cannot be ended any more.
@@ -167,15 +204,16 @@ class Connection:
             while self.moved < stop:
                 if parts:
                     self.moved += self._send_part(reply)
-                elif (piece := reply.more()) is not None:
+                elif piece := reply.more():
                     parts.append(piece)
                 else:
-                    return True
+                    return Flushed.DONE if piece is None else Flushed.STARVED
         except BlockingIOError:  # the socket is full: epoll will tell when it is not
             pass
-        if self.moved > moved:
-            self.progress = now
-        return False
+        finally:
+            if self.moved > moved:
+                self.progress = now
+        return Flushed.FULL
 
     def _send_part(self, reply: Reply) -> int:
         part = reply.parts[0]
@@ -199,6 +237,7 @@ class Connection:
     def close(self) -> None:
         """Give everything back; epoll forgets a descriptor by itself (epoll(7))."""
         self.state = State.CLOSED
+        self.part()
         if self.reply:
             self.reply.close()
             self.reply = None
@@ -239,7 +278,8 @@ def _writing(connection: Connection, now: float, limits: Limits) -> str:
         connection.progress = now
     if now - connection.progress > limits.write_timeout:
         return "the client takes nothing"
-    return "the client takes too little" if unsent and _slow(taken, now - connection.since, limits.write_rate) else ""
+    slow = unsent and _slow(taken - connection.before, now - connection.since, limits.write_rate)
+    return "the client takes too little" if slow else ""
 
 
 def _lingering(connection: Connection, now: float, limits: Limits) -> str:
@@ -249,6 +289,7 @@ def _lingering(connection: Connection, now: float, limits: Limits) -> str:
 _OVERDUE = {
     State.READING: _reading,
     State.BODY: _body,
+    State.RUNNING: lambda connection, now, limits: "",  # the application has limits of its own
     State.WRITING: _writing,
     State.LINGERING: _lingering,
 }

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from forkserver.config.options import Limits
+from forkserver.http.request import Ends
 from forkserver.serving.clock import Clock
 from forkserver.serving.connection import INTEREST, Connection, State
 from forkserver.serving.doors import Door, Doors
@@ -40,6 +41,7 @@ class Connections:
         self.epoll, self.limits, self.clock, self.clients, self.log = epoll, limits, clock, clients, log
         self.by_descriptor: dict[int, Connection] = {}
         self.doors = Doors(listeners, epoll)
+        self.busy = False  # all threads are: the siblings' turn
         self.turn_away: Callable[[Connection], None] = self.close  # set by whoever can speak with clients
         # The applications need descriptors, too: for files, for databases.
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -51,7 +53,12 @@ class Connections:
 
     def open_doors(self) -> None:
         """Listen, unless we are full and everybody is busy."""
-        self.doors.set_open(len(self.by_descriptor) < self.room or self._resting() is not None)
+        self.doors.set_open(not self.busy and (len(self.by_descriptor) < self.room or self._resting() is not None))
+
+    def leave_to_siblings(self, busy: bool) -> None:
+        """While all our threads are busy new connections are for others."""
+        self.busy = busy
+        self.open_doors()
 
     def accept(self, door: Door) -> None:
         """One connection a wake-up: the siblings are awake for the next."""
@@ -79,8 +86,8 @@ class Connections:
             return False
         if accepted is None:
             return False
-        sock, peer, port = accepted
-        connection = Connection(sock, peer, port, door.local, self.clock.now)
+        sock, peer = accepted
+        connection = Connection(sock, Ends(peer, door.local), self.clock.now)
         self.by_descriptor[connection.descriptor] = connection
         self.epoll.register(connection.descriptor, READABLE)
         if self.limits.connections_per_client:
@@ -99,9 +106,18 @@ class Connections:
         if connection.state is State.CLOSED:
             return
         interest = INTEREST[connection.state]
-        if interest != connection.interest:
-            connection.interest = interest
+        if interest == connection.interest or connection.state is State.RUNNING:  # most run for an instant only
+            return
+        if connection.interest:
             self.epoll.modify(connection.descriptor, interest)
+        else:
+            self.epoll.register(connection.descriptor, interest)
+        connection.interest = interest
+
+    def unwatch(self, connection: Connection) -> None:
+        """Have epoll leave it alone until its state changes: it tells of what is of no interest now."""
+        self.epoll.unregister(connection.descriptor)
+        connection.interest = 0
 
     def close(self, connection: Connection) -> None:
         """Off the books, and gone."""

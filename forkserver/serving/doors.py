@@ -37,8 +37,8 @@ class Door:
             else:
                 self.epoll.unregister(self.descriptor)
 
-    def accept(self) -> tuple[socket.socket, str, int] | None:
-        """One connection: its socket, peer and port; None when there is none, as a sibling was quicker.
+    def accept(self) -> tuple[socket.socket, tuple[str, int]] | None:
+        """One connection: its socket and its peer (address, port); None when there is none, as a sibling was quicker.
 
         The kernel wakes the waiter that came last, so that one worker would get nearly all; who has had its share
         goes to the end of the queue.  OSError when the system has no room for one more.
@@ -57,7 +57,7 @@ class Door:
         if self.count % REBALANCE == 0 and self.watched:
             self.watch(False)
             self.watch(True)
-        return (accepted, "unix", 0) if self.unix else (accepted, address[0], address[1])
+        return accepted, ("unix", 0) if self.unix else address[:2]
 
 
 class Doors:

@@ -19,6 +19,10 @@ class BrokenOff(Exception):  # noqa: N818 - a fact, of which the cause is the fa
     """The application failed in the middle of its reply, which cannot be ended any more."""
 
 
+class WrongLength(ValueError):  # noqa: N818 - as above
+    """A body has more bytes than its length promised, or fewer: nobody can tell where the next reply would begin."""
+
+
 @dataclass(slots=True)
 class Reply:
     """One reply on its way, with what the access log will want to know of it."""
@@ -48,7 +52,10 @@ class Reply:
             self.parts.appendleft(wire)
 
     def more(self) -> bytes | None:
-        """The next part of the body from its source, None at the end; BrokenOff when the application fails."""
+        """The next part of the body from its source; b"" when there is none at present, None at the end.
+
+        BrokenOff when the application fails.
+        """
         try:
             return next(self.source, None) if self.source else None
         except (Exception, SystemExit) as error:  # the application's trouble, of whatever kind
@@ -67,16 +74,19 @@ class Reply:
         _close(origin)
 
 
-def compose(head: Head | None, response: Response, *, keep: bool, server: str) -> Reply:
+def compose(
+    head: Head | None, response: Response, *, keep: bool, server: str, flow: Iterator[bytes] | None = None
+) -> Reply:
     """The reply to a request of this head.
 
     `keep` is what both sides would like; a body of unknown length to HTTP/1.0 ends with the connection all the same.
+    A `flow` stands in for the response's body; it gives b"" when there is nothing at present.
     ValueError when the response cannot be put on the wire, and whatever an application's own objects raise; the
     body is closed then.
     """
     minor = head.line.minor if head else 1
     wanted = has_body(head.line.method if head else "GET", response.status)
-    length = body_length(response)
+    length = response.length if flow is not None else body_length(response)
     chunked = wanted and length is None and minor > 0
     if wanted and length is None and not chunked:
         keep = False
@@ -91,11 +101,16 @@ def compose(head: Head | None, response: Response, *, keep: bool, server: str) -
     reply = Reply(head, response.status, response.fields, before, after, deque(), None, keep)
     if not wanted:
         discard(response.body)
-    else:
+    elif flow is not None:
+        reply.source = _source(reply, flow, length, chunked)
+    elif isinstance(response.body, bytes) and len(response.body) != length:
+        reply.source = _source(reply, iter((response.body,)), length, chunked)
+    elif isinstance(response.body, (bytes, FileSlice, tuple)):
         reply.parts.extend(_parts(response.body))
-        if not isinstance(response.body, (bytes, FileSlice, tuple)):
-            reply.origin = response.body
-            reply.source = _source(reply, response.body, length, chunked)
+    else:
+        reply.origin = response.body
+        # Asked for its iterator now, while the answer can still be another.
+        reply.source = _source(reply, _full(iter(response.body)), length, chunked)
     return reply
 
 
@@ -136,11 +151,10 @@ def _parts(body: Body) -> tuple[bytes | FileSlice, ...]:
     return ()
 
 
-def _source(reply: Reply, pieces: Iterable[bytes], length: int | None, chunked: bool) -> Iterator[bytes]:
-    full = _full(iter(pieces))  # asked for now, while the answer can still be another
+def _source(reply: Reply, pieces: Iterator[bytes], length: int | None, chunked: bool) -> Iterator[bytes]:
     if length is not None:
-        return _measured(full, length)
-    return _chunks(reply, full) if chunked else full
+        return _measured(pieces, length)
+    return _chunks(reply, pieces) if chunked else pieces
 
 
 def _full(pieces: Iterable[object]) -> Iterator[bytes]:
@@ -155,7 +169,7 @@ def _full(pieces: Iterable[object]) -> Iterator[bytes]:
 def _chunks(reply: Reply, pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Pieces in chunked coding (RFC 9112 section 7.1)."""
     for piece in pieces:
-        framed = chunk(piece)
+        framed = chunk(piece)  # of nothing: nothing
         reply.framing += len(framed) - len(piece)
         yield framed
     reply.framing += len(LAST_CHUNK)
@@ -165,13 +179,15 @@ def _chunks(reply: Reply, pieces: Iterable[bytes]) -> Iterator[bytes]:
 def _measured(pieces: Iterable[bytes], length: int) -> Iterator[bytes]:
     """Pieces that must be `length` bytes altogether: the next reply on the connection begins after so many.
 
-    Never gives more.  ValueError when they are more or fewer.
+    Never gives more.  WrongLength when they are more or fewer.
     """
     left = length
     for piece in pieces:
-        yield piece[:left]
         if len(piece) > left:
-            raise ValueError(f"the body is longer than its length of {length} bytes")
+            if left:
+                yield piece[:left]
+            raise WrongLength(f"the body is longer than its length of {length} bytes")
         left -= len(piece)
+        yield piece
     if left:
-        raise ValueError(f"the body is {left} bytes short of its length of {length}")
+        raise WrongLength(f"the body is {left} bytes short of its length of {length}")

@@ -6,10 +6,11 @@ Knows prefixes; knows nothing of what is mounted.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from forkserver.apps.app import App
 from forkserver.http.request import Head
+from forkserver.serving.pace import Pace
 
 EVERY = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})  # of an application that takes any
 
@@ -21,6 +22,7 @@ class Mount:
     host: str  # lower case, without port; "" for every host that has no mounts of its own
     prefix: str  # "" or "/shop"
     app: App
+    pace: Pace = field(default_factory=Pace, compare=False)  # of a blocking application
 
 
 class Site:

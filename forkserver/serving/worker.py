@@ -14,15 +14,20 @@ from typing import TYPE_CHECKING
 
 from forkserver.config.options import Limits
 from forkserver.log.format import AccessFormat
+from forkserver.serving.calls import Calls
 from forkserver.serving.clock import Clock
 from forkserver.serving.connection import Connection, State
 from forkserver.serving.connections import READABLE, Connections
 from forkserver.serving.conversation import Conversations
+from forkserver.serving.crew import Crew
+from forkserver.serving.delivery import Delivery
 from forkserver.serving.leaving import Leaving
 from forkserver.serving.ledger import Ledger
 from forkserver.serving.outside import Figures, Orders
 from forkserver.serving.replies import Ready
 from forkserver.serving.routing import Site
+from forkserver.serving.tenure import Tenure
+from forkserver.serving.watch import Watch
 
 if TYPE_CHECKING:
     from forkserver.log import ErrorLog, LineWriter
@@ -49,27 +54,48 @@ class Worker:
         access: LineWriter | None,
         access_format: AccessFormat,
         server: str,
+        threads: int = 1,
+        slow: ErrorLog | None = None,
+        slow_after: float = 0.0,
     ) -> None:
-        """`server` is the value of the Server field, "" for none; without `access` no access log is written."""
-        self.limits, self.orders, self.figures = limits, orders, figures
+        """`server` is the value of the Server field, "" for none; without `access` no access log is written.
+
+        Calls that take longer than `slow_after` seconds (0: any time) are told to `slow`.
+        """
+        self.limits, self.orders, self.figures, self.log = limits, orders, figures, log
         self.epoll = select.epoll()
         self.clock = Clock()
         self.ledger = Ledger(access, access_format)
         self.connections = Connections(
             epoll=self.epoll, listeners=listeners, limits=limits, clock=self.clock, clients=figures, log=log
         )
+        self.delivery = Delivery(
+            clock=self.clock, ledger=self.ledger, log=log, server=server, close=self.connections.close
+        )
+        self.replies = self.delivery.replies
+        self.tenure = Tenure(limits, orders, self.ledger, self.clock, log)
+        self.calls: Calls | None = None
+        if any(app.blocking for app in site.apps()):
+            crew = Crew(threads, limits, figures)
+            self.calls = Calls(
+                crew=crew,
+                watch=Watch(crew, limits, slow_after, slow),
+                clock=self.clock,
+                delivery=self.delivery,
+                log=log,
+                resume=self._resume,
+                give_up=self.tenure.retire,
+            )
         self.talk = Conversations(
             site=site,
             limits=limits,
             clock=self.clock,
-            ledger=self.ledger,
+            delivery=self.delivery,
             progress=figures.desk(0),
             log=log,
-            server=server,
-            close=self.connections.close,
+            calls=self.calls,
         )
         self.connections.turn_away = self.talk.turn_away
-        self.replies = self.talk.replies
         self.next_sweep = 0.0
         self.leaving: Leaving | None = None
         self.done = False
@@ -82,11 +108,15 @@ class Worker:
             self.epoll.register(descriptor, READABLE)
         self.connections.open_doors()
         self.orders.ready()
-        while not self.done:
-            self._turn()
+        if self.calls:
+            self.epoll.register(self.calls.crew.bell, READABLE)
+            self.calls.lead(self)
+        else:
+            while not self.done:
+                self.turn()
         self.ledger.write()
 
-    def _turn(self) -> None:
+    def turn(self) -> None:
         """Sleep until something can be done, do it.  Log lines are written before a sleep, or when they are many."""
         ledger, connections = self.ledger, self.connections.by_descriptor
         events = self.epoll.poll(0 if ledger.lines else self._patience(), EVENTS)
@@ -107,12 +137,16 @@ class Worker:
             ledger.write()
         if self.clock.now >= self.next_sweep:
             self._sweep()
+        if ledger.requests >= self.tenure.retirement.requests:
+            self.tenure.look()
+        if self.calls and self.calls.crew.full is not self.connections.busy:
+            self.connections.leave_to_siblings(self.calls.crew.full)
         self.figures.count(len(connections), ledger.requests, ledger.sent)
 
     def _patience(self) -> float:
-        """Seconds to sleep at most; with nobody to look after, for ever."""
+        """Seconds to sleep at most; with nobody to look after, as long as we are in office."""
         if not self.connections.by_descriptor and not self.leaving and self.connections.doors.open:
-            return -1
+            return self.tenure.patience(self.next_sweep)
         return max(0.0, self.next_sweep - self.clock.now)
 
     def serve(self, connection: Connection) -> None:  # noqa: C901, PLR0912 - one function on purpose, without hops
@@ -159,8 +193,7 @@ class Worker:
             connection.since = clock.now
         else:
             connection.buffer += data
-        self.talk.advance(connection)
-        self.connections.watch(connection)
+        self._resume(connection)
 
     # Off the hot path: a ready reply that needs more than sending.
 
@@ -172,7 +205,7 @@ class Worker:
         """Log a ready reply for a peer that had none in this second."""
         connection.began, connection.received = self.clock.wall, received
         connection.moved = len(ready.wire)
-        line = self.talk.enter_log(connection, ready.reply(0))
+        line = self.delivery.enter_log(connection, ready.reply(0))
         if self.ledger.format.repeatable:
             self.replies.note(ready, connection.peer, line)
 
@@ -193,6 +226,17 @@ class Worker:
             self.connections.accept(door)
         elif descriptor in self.orders.descriptors():
             self._obey()
+        elif self.calls and descriptor == self.calls.crew.bell:
+            self.calls.ring()
+
+    def _resume(self, connection: Connection) -> None:
+        """A reply has moved, without our socket's doing."""
+        self.talk.advance(connection)
+        self.connections.watch(connection)
+
+    def _leave_alone(self, connection: Connection) -> None:
+        """Running: whatever epoll has to tell can wait."""
+        self.connections.unwatch(connection)
 
     def _more(self, connection: Connection) -> None:
         """Bytes of a body, or an error that reading them will tell."""
@@ -204,8 +248,7 @@ class Worker:
             return
         connection.progress = self.clock.now
         connection.buffer += data
-        self.talk.advance(connection)
-        self.connections.watch(connection)
+        self._resume(connection)
 
     def _received(self, connection: Connection) -> bytes | None:
         """What came; b"" for the end or a broken connection, None when nothing did."""
@@ -218,13 +261,12 @@ class Worker:
 
     def _ended(self, connection: Connection) -> None:
         """The peer will send no more.  What it sent of a request is of no use to anybody."""
-        self.talk.abort(connection, "the client left")
+        self.delivery.abort(connection, "the client left")
 
     def _room(self, connection: Connection) -> None:
         """The socket takes more of a reply; afterwards a pipelined request may be waiting."""
-        self.talk.flush(connection)
-        self.talk.advance(connection)
-        self.connections.watch(connection)
+        self.delivery.flush(connection)
+        self._resume(connection)
 
     def _read_off(self, connection: Connection) -> None:
         """Lingering: whatever comes is thrown away until the peer has read our answer and closes."""
@@ -240,10 +282,13 @@ class Worker:
         for connection in self.connections.all():
             if why := connection.overdue(now, self.limits):
                 self._expire(connection, why)
+        if self.calls:
+            self.calls.sweep()
         if self.leaving:
             self._dismiss(self.leaving)
         elif not self.connections.doors.open:
             self.connections.open_doors()
+        self.tenure.look()
         self.ledger.write()
 
     def _expire(self, connection: Connection, why: str) -> None:
@@ -253,7 +298,7 @@ class Worker:
             self.talk.refuse(connection, 408, why, connection.head)
             self.connections.watch(connection)
         else:
-            self.talk.abort(connection, why)
+            self.delivery.abort(connection, why)
 
     # Leaving.
 
@@ -270,7 +315,8 @@ class Worker:
     def _leave(self, *, stopping: bool) -> None:
         """Accept no more, and make every reply from now on the last of its connection."""
         self.leaving = Leaving(self.clock.now, self.limits.graceful_timeout, stopping)
-        self.talk.leaving = True
+        self.delivery.leaving = True
+        self.tenure.end()
         self.replies.forget()
         self.connections.leave()
         self.orders.leaving()
@@ -285,13 +331,15 @@ class Worker:
                 if leaving.may_close(connection, now):
                     self.connections.close(connection)
             elif leaving.over(now):
-                self.talk.abort(connection, "did not finish in time")
-        self.done = self.done or not self.connections.by_descriptor
+                self.delivery.abort(connection, "did not finish in time")
+        unfinished = self.calls is not None and self.calls.crew.unfinished and not leaving.over(now)
+        self.done = self.done or not (self.connections.by_descriptor or unfinished)
 
 
 _READY: dict[State, Callable[[Worker, Connection], None]] = {
     State.READING: Worker.serve,
     State.BODY: Worker._more,
+    State.RUNNING: Worker._leave_alone,
     State.WRITING: Worker._room,
     State.LINGERING: Worker._read_off,
     State.CLOSED: lambda worker, connection: None,

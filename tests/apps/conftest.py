@@ -13,8 +13,9 @@ from urllib.parse import unquote_to_bytes
 import pytest
 
 from forkserver.apps.static import Static, StaticOptions
-from forkserver.http.request import Fields, Head, Request, RequestLine
+from forkserver.http.request import Asked, Ends, Fields, Head, Request, RequestLine
 from forkserver.http.response import FileSlice, Response
+from tests.apps.wsgi_calls import SPOOLED
 
 LATER = 60.0  # seconds: so long after the files were made, nothing about them is new any more
 
@@ -29,7 +30,8 @@ def request_of(method: str, target: str, *, script: str = "", now: float | None 
     head = Head(line, block, "localhost", 0, True, 0)
     assert path.startswith(script)
     moment = time.time() + LATER if now is None else now
-    return Request(head, b"", ("127.0.0.1", 1), ("127.0.0.1", 80), "http", script, path[len(script) :], moment)
+    asked = Asked(head, script, path[len(script) :])
+    return Request(asked, Ends(("127.0.0.1", 1), ("127.0.0.1", 80)), b"", moment)
 
 
 class Answer:
@@ -57,6 +59,13 @@ def taken(piece: bytes | FileSlice) -> bytes:
         return piece
     with closing(piece.file) as file:
         return os.pread(file.fileno(), piece.length, piece.offset)
+
+
+@pytest.fixture(autouse=True)
+def _no_spooled_bodies_left() -> Iterator[None]:
+    yield
+    while SPOOLED:
+        SPOOLED.pop().close()
 
 
 @pytest.fixture(scope="session")

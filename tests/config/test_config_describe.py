@@ -23,7 +23,8 @@ def test_what_is_shown_says_where_it_came_from():
 
 def test_what_is_shown_can_be_parsed_again():
     text = (
-        "[server]\nlisten = :0, localhost:81, unix:x.sock, systemd:web\ninclude = *.nowhere\npid = x.pid\n"
+        "[server]\nworkers = 2 - 8\nlisten = :0, localhost:81, unix:x.sock, systemd:web\n"
+        "include = *.nowhere\npid = x.pid\n"
         '[log]\nformat = %h \\; "%r" \\# x\naccess = ./none\n[limits]\nbody_timeout = 1.5ms\nbody = 3\n'
         "[/]\nredirect = $${A} ${B:-c}\n[a.org/日本]\nstatic = /\nindex = a,b\nlisting = yes\n"
     )

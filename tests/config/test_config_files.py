@@ -8,6 +8,7 @@ import pytest
 from fakekinds import KINDS, made
 
 from forkserver.config import ConfigError, load
+from forkserver.config.options import Workers
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def test_includes_go_on_and_add(folder):
     put(folder / "more.ini", "[/b]\nredirect = /\n")
     (folder / "conf.d/www").mkdir()
     config = load("server.ini", KINDS)
-    assert (config.limits.body, config.limits.field, config.server.workers) == (1024, 2048, 3)
+    assert (config.limits.body, config.limits.field, config.server.workers) == (1024, 2048, Workers(3, 3))
     assert config.server.include == ("conf.d/*.ini", "more.ini")
     assert config.mounts[0].options.static == str(folder / "conf.d/www")
     assert config.mounts[1].origin == "more.ini:1"
@@ -91,7 +92,7 @@ def test_complaints_name_the_included_file(folder):
     )
     put(folder / "a.ini", "[limits]\nbody = 2k\nbdy = 1\n[server]\ninclude = b.ini\n[/]\nredirect = /\n")
     assert complaints("server.ini") == [
-        'server.ini:3: [server] workers: "x" is neither auto nor a whole number from 1 to 1024',
+        'server.ini:3: [server] workers: "x" is neither auto nor a whole number from 1 to 1024, nor MIN-MAX',
         "a.ini:2: [limits] body: given already at server.ini:5",
         "a.ini:3: [limits] bdy: unknown option; did you mean body?",
         "a.ini:5: [server] include: only the first file may include others",

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forkserver.config import converters
-from forkserver.config.options import Limits, Log, Option, Server, boolean, declared, duration, size, text
+from forkserver.config.options import Limits, Log, Option, Server, Workers, boolean, declared, duration, size, text
 
 
 def why(convert, text, folder="/etc"):
@@ -140,11 +140,30 @@ def test_a_choice_suggests():
 
 
 def test_workers():
-    assert converters.workers("auto", "") == len(os.sched_getaffinity(0))
-    assert converters.workers("3", "") == 3
-    assert why(converters.workers, "2-8") == "a range of workers is not available yet; give auto or one number"
-    assert why(converters.workers, "0") == '"0" is neither auto nor a whole number from 1 to 1024'
+    processors = len(os.sched_getaffinity(0))
+    assert converters.workers("auto", "") == Workers(processors, processors)
+    assert converters.workers("3", "") == Workers(3, 3)
+    assert converters.workers("2-8", "") == converters.workers("2 - 8", "") == Workers(2, 8)
+    assert converters.workers("1-1024", "") == Workers(1, 1024)
+    assert why(converters.workers, "8-2") == '"8-2" ends below its beginning; write 2-8'
     assert why(converters.workers, "atuo").endswith("; did you mean auto?")
+
+
+@pytest.mark.parametrize(
+    "text", ["0", "1025", "0-4", "4-1025", "-4", "4-", "2-3-4", "2..4", "9999999999", "auto-4", "٣"]
+)
+def test_numbers_of_workers_that_are_none(text):
+    told = f'"{text}" is neither auto nor a whole number from 1 to 1024, nor MIN-MAX'
+    assert why(converters.workers, text).startswith(told)
+
+
+@pytest.mark.parametrize("text", ["1", "7", "2-8"])
+def test_numbers_of_workers_are_written_as_they_are_read(text):
+    assert str(converters.workers(text, "")) == text
+
+
+def test_the_nearest_number_of_workers():
+    assert [Workers(2, 4).nearest(number) for number in (0, 2, 3, 4, 9)] == [2, 2, 3, 4, 4]
 
 
 def test_users_and_groups_are_known_to_the_system():

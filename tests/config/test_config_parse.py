@@ -74,7 +74,7 @@ def test_two_configurations_that_serve_the_same_are_equal():
         ("[server]\nuser = nobody-at-all\n", "2: [server] user: unknown user: nobody-at-all"),
         ("[server]\nlisten = :80, 0.0.0.0:80\n", "2: [server] listen: 0.0.0.0:80 is given twice"),
         ("[server]\nworkers = 2\n 3\n", ('2: [server] workers: "2 3" is neither auto nor a whole number '
-         "from 1 to 1024")),
+         "from 1 to 1024, nor MIN-MAX")),
         ("[/]\nstatic = /no/such/place\n", "2: [/] static: no such folder: /no/such/place"),
         ("[/]\n", "1: [/]: nothing is mounted here; give one of paired, redirect, static"),
         ("[/]\nindex = x\n", "1: [/]: nothing is mounted here; give one of paired, redirect, static"),
@@ -109,7 +109,7 @@ def test_every_complaint_is_made_at_once_line_by_line():
     assert refused(text) == [
         "server.ini:2: [/] statc: unknown option; did you mean static?",
         "server.ini:3: [limts]: unknown section; did you mean limits?",
-        'server.ini:5: [server] workers: "many" is neither auto nor a whole number from 1 to 1024',
+        'server.ini:5: [server] workers: "many" is neither auto nor a whole number from 1 to 1024, nor MIN-MAX',
         'server.ini:6: [server] listen: "80" is not an address; did you mean :80?',
         "server.ini:8: [log]: neither [section] nor key = value",
     ]
@@ -150,5 +150,5 @@ def test_the_sections_are_those_of_the_declarations():
 
 
 def test_a_kind_of_a_later_version_is_named_once():
-    (complaint,) = refused("[/shop]\nwsgi = shop:app\n")
-    assert "2: [/shop] wsgi: this version cannot serve wsgi; it knows " in complaint
+    (complaint,) = refused("[/shop]\ncgi = /srv/shop\n")
+    assert "2: [/shop] cgi: this version cannot serve cgi; it knows " in complaint

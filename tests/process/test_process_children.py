@@ -6,8 +6,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from forkserver.config.options import Workers
 from forkserver.process.children import (
     LONGEST_PAUSE,
+    SERVING,
     START_LIMIT,
     YOUNG,
     Action,
@@ -26,7 +28,7 @@ def promoted(want: int, now: float = 0.0) -> Children:
     children = Children(want=0, graceful=0.0, seats=64)
     children.audition(1)
     come_up(children, now, [1])
-    children.promote(want, GRACEFUL)
+    children.promote(Workers(want, want), GRACEFUL)
     come_up(children, now, [1])
     return children
 
@@ -56,7 +58,7 @@ def test_an_audition_takes_one_worker_and_a_promotion_the_others() -> None:
     assert children.plan(0.0, [1]) == [Spawn(0, 1)]
     assert children.plan(0.0, [1]) == []
     children.ready(0)
-    children.promote(3, GRACEFUL)
+    children.promote(Workers(3, 3), GRACEFUL)
     assert children.plan(0.0, [1]) == [Spawn(1, 1), Spawn(2, 1)]
     assert not children.settled()
     children.ready(1)
@@ -97,7 +99,7 @@ def test_who_could_not_load_died_young_however_long_that_took() -> None:
     children.audition(1)
     children.plan(0.0, [1])
     children.ready(0)
-    children.promote(2, GRACEFUL)
+    children.promote(Workers(2, 2), GRACEFUL)
     assert children.plan(0.0, [1]) == [Spawn(1, 1)]
     children.refused(1)
     assert children.died(1, 60.0, served=False) == 1.0
@@ -142,7 +144,7 @@ def test_an_old_generations_deaths_do_not_throttle_the_new_one() -> None:
     children = promoted(4)
     children.audition(2)
     come_up(children, 1.0, [1, 2])
-    children.promote(4, GRACEFUL)
+    children.promote(Workers(4, 4), GRACEFUL)
     assert children.died(0, 1.5, served=False) == 0.0
     assert len([a for a in children.plan(1.5, [2]) if isinstance(a, Spawn)]) == 3
 
@@ -186,6 +188,107 @@ def test_who_leaves_of_its_own_accord_is_replaced_and_has_its_time() -> None:
     assert children.died(0, 11.0, served=False) == 0.0
 
 
+def test_a_retiring_worker_serves_until_its_replacement_is_ready() -> None:
+    children = promoted(1)
+    children.retiring(0)
+    assert children.plan(10.0, []) == []  # its mold cannot fork at present
+    assert children.plan(10.0, [1]) == [Spawn(1, 1)]
+    assert children.plan(10.0, [1]) == []
+    assert children.by_seat[0].life is Life.RETIRING
+    assert children.next_deadline(10.0) == 10.0 + START_LIMIT  # of the new one; the old one has none
+    children.ready(1)
+    assert children.plan(11.0, [1]) == [Drain(0)]
+    assert children.next_deadline(11.0) == 11.0 + GRACEFUL
+    children.leaving(0, 11.0)
+    assert children.died(0, 12.0, served=True) == 0.0
+    assert children.plan(12.0, [1]) == []
+
+
+def test_of_several_that_retire_each_waits_for_one() -> None:
+    children = promoted(3)
+    children.retiring(0)
+    children.retiring(2)
+    assert children.plan(10.0, [1]) == [Spawn(3, 1), Spawn(4, 1)]
+    children.ready(4)
+    assert children.plan(10.0, [1]) == [Drain(0)]
+    children.ready(3)
+    assert children.plan(10.0, [1]) == [Drain(2)]
+
+
+def test_who_retires_twice_or_while_it_leaves_changes_nothing() -> None:
+    children = promoted(1)
+    children.retiring(0)
+    children.retiring(0)
+    assert children.plan(10.0, [1]) == [Spawn(1, 1)]
+    children.leaving(0, 10.0)  # somebody sent it TERM
+    children.retiring(0)
+    assert children.by_seat[0].life is Life.LEAVING
+    assert children.plan(10.0, [1]) == []
+
+
+def test_a_replacement_that_dies_young_is_throttled_and_the_retiring_one_serves_on() -> None:
+    children = promoted(1)
+    children.retiring(0)
+    assert children.plan(10.0, [1]) == [Spawn(1, 1)]
+    assert children.died(1, 10.1, served=False) == 1.0
+    assert children.plan(10.5, [1]) == []
+    assert children.by_seat[0].life is Life.RETIRING
+    assert children.plan(11.1, [1]) == [Spawn(1, 1)]
+
+
+def test_a_retiring_worker_that_is_not_wanted_any_more_goes_without_a_replacement() -> None:
+    children = promoted(2)
+    children.retiring(0)
+    children.want = 1
+    assert children.plan(10.0, [1]) == [Drain(0)]
+
+
+def test_a_reload_takes_retiring_workers_along_the_retiring_ones_first() -> None:
+    children = promoted(2)
+    children.audition(2)
+    assert come_up(children, 10.0, [1, 2]) == [Spawn(2, 2)]
+    children.retiring(1)
+    assert children.plan(10.0, [1, 2]) == [Spawn(3, 1)]  # the generation that serves is kept whole meanwhile
+    children.promote(Workers(2, 2), GRACEFUL)
+    assert children.plan(10.0, [2]) == [Spawn(4, 2), Drain(1), Drain(0)]
+    children.ready(4)
+    assert children.plan(10.0, [2]) == [Drain(3)]
+    for seat in (0, 1, 3):
+        children.leaving(seat, 11.0)
+    assert children.settled()
+
+
+def test_a_candidate_may_retire_before_its_promotion() -> None:
+    children = promoted(1)
+    children.audition(2)
+    come_up(children, 10.0, [1, 2])
+    children.retiring(1)
+    assert children.plan(10.0, [1, 2]) == []  # no second one is auditioned
+    children.promote(Workers(1, 1), GRACEFUL)
+    assert children.plan(10.0, [2]) == [Spawn(2, 2), Drain(1)]
+    assert not children.settled()
+    children.ready(2)
+    children.plan(10.0, [2])
+    children.leaving(1, 10.0)
+    children.leaving(0, 10.0)
+    assert children.settled()
+
+
+def test_a_refused_candidate_that_retires_leaves() -> None:
+    children = promoted(1)
+    children.audition(2)
+    come_up(children, 10.0, [1, 2])
+    children.retiring(1)
+    assert children.dismiss(10.0) == [Drain(1)]
+
+
+def test_retiring_workers_drain_when_the_server_stops() -> None:
+    children = promoted(1)
+    children.retiring(0)
+    children.stopping = True
+    assert children.plan(10.0, [1]) == [Drain(0)]
+
+
 def test_with_fewer_wanted_the_newest_go() -> None:
     children = promoted(3)
     for seat, since in ((0, 5.0), (1, 1.0), (2, 3.0)):
@@ -200,7 +303,7 @@ def test_a_new_generation_takes_over_one_for_one() -> None:
     children.audition(2)
     assert come_up(children, 10.0, [1, 2]) == [Spawn(3, 2)]
     assert children.plan(10.0, [1, 2]) == []  # nothing drains before the promotion
-    children.promote(3, 5.0)
+    children.promote(Workers(3, 3), 5.0)
     assert children.plan(10.0, [2]) == [Spawn(4, 2), Spawn(5, 2), Drain(0)]
     children.ready(4)
     assert children.plan(10.0, [2]) == [Drain(1)]
@@ -217,7 +320,7 @@ def test_a_larger_new_generation_lets_the_old_one_go_late() -> None:
     children = promoted(5)
     children.audition(2)
     come_up(children, 10.0, [1, 2])
-    children.promote(8, GRACEFUL)
+    children.promote(Workers(8, 8), GRACEFUL)
     spawned = [a.seat for a in children.plan(10.0, [2]) if isinstance(a, Spawn)]
     accepting = []
     for seat in spawned:
@@ -231,7 +334,7 @@ def test_a_smaller_new_generation_replaces_all() -> None:
     children = promoted(4)
     children.audition(2)
     come_up(children, 10.0, [1, 2])
-    children.promote(1, GRACEFUL)
+    children.promote(Workers(1, 1), GRACEFUL)
     assert children.plan(10.0, [2]) == [Drain(0), Drain(1), Drain(2), Drain(3)]
 
 
@@ -257,7 +360,7 @@ def test_a_full_board_is_no_error() -> None:
     children = Children(want=0, graceful=1.0, seats=2)
     children.audition(1)
     come_up(children, 0.0, [1])
-    children.promote(5, 1.0)
+    children.promote(Workers(5, 5), 1.0)
     assert come_up(children, 0.0, [1]) == [Spawn(1, 1)]
     assert children.plan(0.0, [1]) == []
 
@@ -310,6 +413,14 @@ class Life1(RuleBasedStateMachine):
         self.children.leaving(self.pick(choice), self.now)
         self.act()
 
+    @rule(choice=st.integers(0, 63))
+    def one_retires(self, choice: int) -> None:
+        chosen = self.pick(choice)
+        before = self.serving()
+        self.children.retiring(chosen)
+        self.act()
+        assert self.serving() >= min(before, self.children.want)  # nobody goes before somebody is there
+
     @rule(want=st.integers(1, 5))
     def another_number_is_wanted(self, want: int) -> None:
         self.children.want = want
@@ -332,9 +443,15 @@ class Life1(RuleBasedStateMachine):
     @precondition(lambda self: lives(self.children, self.children.candidate or -1, Life.READY) > 0)
     @rule(want=st.integers(1, 5))
     def a_reload_succeeds(self, want: int) -> None:
-        self.children.promote(want, GRACEFUL)
+        self.children.promote(Workers(want, want), GRACEFUL)
         self.most = max(self.most, want)
         self.act()
+
+    def serving(self) -> int:
+        """Workers of the generations that serve by right."""
+        return sum(
+            c.life in SERVING and c.generation != self.children.candidate for c in self.children.by_seat.values()
+        )
 
     def pick(self, choice: int) -> int:
         if not self.children.by_seat:
@@ -350,6 +467,7 @@ class Life1(RuleBasedStateMachine):
         assert lives(self.children, self.children.generation, *alive) <= self.children.want
         if self.children.candidate is not None:
             assert lives(self.children, self.children.candidate, *alive) <= 1
+        assert lives(self.children, self.children.generation, Life.RETIRING) <= self.most
         older = [c for c in self.children.by_seat.values() if c.generation < self.children.generation]
         assert sum(c.life in alive for c in older) <= self.most
 

@@ -28,6 +28,7 @@ from forkserver.process.messages import (
     Quit,
     Ready,
     Refused,
+    Retiring,
     Spawn,
     decode,
     discard,
@@ -46,6 +47,7 @@ SAMPLES = [
     NotSpawned(2, "Cannot allocate memory"),
     Born(4711),
     Ready(),
+    Retiring("500 requests answered"),
     Leaving(),
 ]
 

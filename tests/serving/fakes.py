@@ -8,13 +8,14 @@ from contextlib import suppress
 from typing import Any
 
 from forkserver.config.options import Limits
-from forkserver.http.request import Head, Parser, Request
+from forkserver.http.request import Ends, Head, Parser, Request
 from forkserver.http.response import Response
 from forkserver.log import LineWriter
 from forkserver.log.format import compile_format
 from forkserver.serving.clock import Clock
 from forkserver.serving.connection import Connection, State
 from forkserver.serving.conversation import Conversations
+from forkserver.serving.delivery import Delivery
 from forkserver.serving.ledger import Ledger
 from forkserver.serving.routing import Mount, Site
 
@@ -30,6 +31,7 @@ class FakeApp:
 
     methods = None
     reads_body = True
+    blocking = False
 
     def __init__(self, respond: Callable[[Request], Any]) -> None:
         self.respond: Any = respond
@@ -76,7 +78,7 @@ def fake_connection(now: float = 0.0) -> tuple[Connection, socket.socket]:
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
     theirs.settimeout(10)
-    return Connection(ours, "192.0.2.1", 1234, ("192.0.2.2", 80), now), theirs
+    return Connection(ours, Ends(("192.0.2.1", 1234), ("192.0.2.2", 80)), now), theirs
 
 
 class Stage:
@@ -88,15 +90,16 @@ class Stage:
         self.log, self.progress = FakeLog(), FakeProgress()
         self.connection, self.client = fake_connection()
         self.ledger = Ledger(LineWriter(-1), compile_format(log_format))
+        clock = Clock()
+        log: Any = self.log  # as much of a log as is asked for
+        self.delivery = Delivery(clock=clock, ledger=self.ledger, log=log, server="", close=Connection.close)
         self.talk = Conversations(
             site=Site([Mount("", "", FakeApp(respond))]),
             limits=limits or Limits(),
-            clock=Clock(),
-            ledger=self.ledger,
+            clock=clock,
+            delivery=self.delivery,
             progress=self.progress,
-            log=self.log,  # type: ignore[arg-type]  # as much of a log as is asked for
-            server="",
-            close=Connection.close,
+            log=log,
         )
 
     def __enter__(self) -> Stage:

@@ -10,7 +10,7 @@ import pytest
 
 from forkserver.config.options import Limits
 from forkserver.http.response import FileSlice, Response
-from forkserver.serving.connection import GRACE, LINGER, TURN, Connection, State
+from forkserver.serving.connection import GRACE, LINGER, TURN, Connection, Flushed, State
 from forkserver.serving.reply import BrokenOff, compose
 from forkserver.serving.spool import Spool
 from tests.serving.fakes import fake_connection, head_of
@@ -148,7 +148,7 @@ def test_a_flush_sends_parts_of_every_sort_in_order(pair: Pair, tmp_path: Path) 
     files = [(tmp_path / "file").open("rb", buffering=0) for _ in range(2)]
     body = (b"one ", FileSlice(files[0], 2, 3), b" two", FileSlice(files[1], 0, 0))
     replying(connection, Response(200, (), body))
-    assert connection.flush(7.0)
+    assert connection.flush(7.0) is Flushed.DONE
     assert all(file.closed for file in files)
     wire = client.recv(1000)
     assert wire.endswith(b"Content-Length: 11\r\n\r\none 234 two")
@@ -159,7 +159,7 @@ def test_a_flush_stops_when_the_socket_is_full_and_goes_on_later(pair: Pair) -> 
     connection, client = pair
     replying(connection, Response(200, (), (bytes(300_000), b"a" * 300_000)))
     received = bytearray()
-    while not connection.flush(1.0):
+    while connection.flush(1.0) is not Flushed.DONE:
         received += client.recv(1 << 20)
     while len(received) < connection.moved:
         received += client.recv(1 << 20)
@@ -173,7 +173,7 @@ def test_a_flush_lets_others_have_their_turn(pair: Pair) -> None:
     connection.send = lambda data, flags=0: TURN  # type: ignore[assignment, misc]  # a socket without end
     connection.reply.parts.clear()  # type: ignore[union-attr]
     connection.reply.parts.append(bytes(TURN))  # type: ignore[union-attr]
-    assert not connection.flush(1.0)
+    assert connection.flush(1.0) is Flushed.FULL
     assert connection.moved == TURN
 
 

@@ -90,7 +90,7 @@ def test_a_body_is_closed_when_the_client_is_gone() -> None:
         stage.hear(ASK)
         assert stage.state is State.WRITING
         stage.client.close()
-        stage.talk.flush(stage.connection)
+        stage.delivery.flush(stage.connection)
         assert stage.state is State.CLOSED
         assert stage.lines[0].startswith("200 ")
     assert body.closed == 1
@@ -203,7 +203,7 @@ def test_who_said_more_than_will_be_answered_is_given_time_to_read(more: bytes) 
 def test_a_worker_that_leaves_makes_every_answer_the_last() -> None:
     with Stage(text(still=lambda: True)) as stage:
         stage.ask()
-        stage.talk.leaving = True
+        stage.delivery.leaving = True
         assert b"Connection: close" in stage.ask()
         assert stage.state is State.CLOSED
 

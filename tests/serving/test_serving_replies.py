@@ -103,7 +103,7 @@ def test_the_rest_of_a_reply_that_is_half_out() -> None:
 def kept(stage: Stage, data: bytes = ASK, times: int = 3) -> Ready | None:
     for _ in range(times):
         assert stage.ask(data)
-    return stage.talk.replies.memo.get(data)
+    return stage.delivery.replies.memo.get(data)
 
 
 def test_a_still_answer_is_kept_with_all_that_is_sent() -> None:
@@ -112,7 +112,7 @@ def test_a_still_answer_is_kept_with_all_that_is_sent() -> None:
         assert one
         assert one.body == b"a body"
         date = stage.talk.clock.date
-        assert stage.talk.replies.refresh(ASK, one, 1, date)
+        assert stage.delivery.replies.refresh(ASK, one, 1, date)
         assert one.wire == stage.ask()
 
 
@@ -128,9 +128,9 @@ def test_what_is_not_kept() -> None:
     with Stage(text(b"to a body", still=lambda: True)) as stage:
         assert kept(stage, b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 1\r\n\r\nx") is None
     with Stage(text(b"in parts", still=lambda: True)) as stage:
-        stage.talk.leaving = True
+        stage.delivery.leaving = True
         stage.ask()
-        assert stage.talk.replies.memo.get(ASK) is None
+        assert stage.delivery.replies.memo.get(ASK) is None
 
 
 def test_other_hosts_are_other_requests() -> None:

@@ -1,0 +1,213 @@
+"""The calls of applications that may take their time: begun, run, and made into replies.
+
+Knows what becomes of a call at each moment of its life; which thread it runs in is known to `crew.py`, how a reply goes
+out to `delivery.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import traceback
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, BinaryIO
+
+from forkserver.http.request import Asked
+from forkserver.http.response import FileSlice, Response, error_response, has_body
+from forkserver.serving.call import Call, RequestTimeout
+from forkserver.serving.clock import Clock
+from forkserver.serving.connection import Connection, State
+from forkserver.serving.crew import Crew, Loop
+from forkserver.serving.delivery import Delivery
+from forkserver.serving.watch import Watch
+
+if TYPE_CHECKING:
+    from forkserver.log import ErrorLog
+    from forkserver.serving.routing import Mount
+
+
+class Calls:
+    """All calls of one worker."""
+
+    def __init__(
+        self,
+        *,
+        crew: Crew,
+        watch: Watch,
+        clock: Clock,
+        delivery: Delivery,
+        log: ErrorLog,
+        resume: Callable[[Connection], None],
+        give_up: Callable[[str], None],
+    ) -> None:
+        """`resume` goes on with a connection whose reply moved; `give_up` has this process replaced and is told why."""
+        self.crew, self.watch, self.clock, self.delivery, self.log = crew, watch, clock, delivery, log
+        self.resume, self.give_up = resume, give_up
+        crew.acts = self
+
+    def lead(self, loop: Loop) -> None:
+        """Have the crew lead the loop until it is done."""
+        self.crew.run(loop, self.watch.run)
+
+    # The hot path of an application's call: what the leader runs itself.
+
+    def begin(self, connection: Connection, asked: Asked, mount: Mount, body: bytes | BinaryIO) -> None:
+        """Call the application, or have it called, and answer as far as there is an answer."""
+        crew, clock = self.crew, self.clock
+        call = Call(asked, body, clock.wall, connection, mount, crew)
+        if not crew.enter(call, asked.head.line.text.encode("latin-1"), clock.now):
+            self._part_from(call)
+            return
+        try:
+            self.perform(call)
+            leads = crew.leave(call)
+        except RequestTimeout:  # it came when the application was through already
+            leads = crew.leave(call)
+        if not leads:
+            crew.returned(call)
+        if call.box is None and call.response is not None:
+            self.delivery.answer(connection, call.response)
+        elif call.gone:  # in the middle, with one thread alone
+            self._bury(call)
+        else:
+            connection.call = call
+            self._settle(call)
+
+    def _part_from(self, call: Call) -> None:
+        """Another thread has it, or will."""
+        call.connection.call = call
+        call.connection.enter(State.RUNNING, self.clock.now)
+
+    # In whichever thread.
+
+    def perform(self, call: Call) -> None:
+        """Run the application to the end of its answer; whatever it raises is kept in the call."""
+        try:
+            response = call.mount.app.respond(call)
+            body = response.body
+            if call.response is None and isinstance(body, (bytes, FileSlice, tuple)):
+                call.response = response
+                call.whole = True
+            else:
+                self._gather(call, response, body)  # type: ignore[arg-type]  # what else it may be is iterable
+        except (RequestTimeout, ConnectionAbortedError) as error:
+            call.failed(error)
+            if not (call.expired or call.gone):  # it was not we who raised it
+                self._complain(call)
+        except (
+            Exception,
+            SystemExit,
+        ) as error:  # the application's trouble, of whatever kind, and this request's
+            call.failed(error)
+            self._complain(call)
+
+    def _complain(self, call: Call) -> None:
+        self.log.error(f"{call.head.line.text!r} failed", traceback=traceback.format_exc())
+
+    def _gather(self, call: Call, response: Response, body: Iterable[bytes]) -> None:
+        """Take the pieces of a body as they are made; it is closed in any case, here and once (PEP 3333)."""
+        try:
+            if call.response is None:
+                call.open(response)
+            if has_body(call.head.line.method, response.status):
+                for piece in body:
+                    call.put(piece)
+            call.whole = True
+        finally:
+            close = getattr(body, "close", None)
+            if close:
+                if call.whole and self.crew.call is not call:
+                    self.crew.notice(call)  # the client need not wait for that
+                close()
+
+    # The leader looks at calls.
+
+    def take_over(self, calls: list[Call]) -> None:
+        """A new leader begins: what the old one had in hand, and all that was noticed meanwhile."""
+        for call in calls:
+            self._part_from(call)
+            self.attend(call)
+        self.attend_all()
+
+    def ring(self) -> None:
+        """The bell rang: some calls want to be looked at."""
+        os.eventfd_read(self.crew.bell)
+        self.attend_all()
+
+    def sweep(self) -> None:
+        """Once a second: those that have waited for a thread for too long."""
+        for call in self.crew.overdue(self.clock.now):
+            self.attend(call)
+
+    def attend_all(self) -> None:
+        noticed = self.crew.noticed
+        while noticed:
+            self.attend(noticed.popleft())
+
+    def attend(self, call: Call) -> None:
+        """Something about the call has changed."""
+        call.noticed = False  # from here on it may be noticed again
+        if call.hopeless and not call.over:
+            self.give_up(f"{call.head.line.text!r} does not end")
+        if call.gone:
+            self._bury(call)
+        elif call.connection.call is call:  # else its thread was quicker than the new leader, who comes to it
+            self._settle(call)
+            self.resume(call.connection)
+
+    def _bury(self, call: Call) -> None:
+        """Nobody waits for the answer; once its thread has let go, neither does anybody need the request's body."""
+        if call.over and call.spool:
+            call.spool.close()
+            call.spool = None
+
+    def _settle(self, call: Call) -> None:
+        """Make a reply of what there is, or go on with the one that is under way."""
+        connection, delivery = call.connection, self.delivery
+        if connection.reply is not None:
+            if call.expired:
+                self._too_late(call)
+                delivery.abort(connection, "the application took too long")
+            else:
+                delivery.flush(connection)
+        elif call.expired:
+            self._too_late(call)
+            delivery.answer(connection, error_response(503))
+        elif call.error is not None:
+            delivery.answer(connection, error_response(500))
+        elif call.response is not None and (call.whole or (call.box and call.box.waiting)):
+            self._reply(call, call.response)
+
+    def _too_late(self, call: Call) -> None:
+        had, what = (call.began, "took too long") if call.began else (call.queued, "waited for a thread for too long")
+        self.log.error(f"{call.head.line.text!r} {what}: given up after {self.clock.now - had:.1f} s")
+
+    def _reply(self, call: Call, response: Response) -> None:
+        """Answer with what there is: as one piece when that is all, else with more to follow."""
+        box = call.box
+        if box is None:
+            self.delivery.answer(call.connection, response)
+            return
+        status, fields, length = response.status, response.fields, response.length
+        if call.whole and not box.spooling and has_body(call.head.line.method, status):
+            self.delivery.answer(call.connection, Response(status, fields, b"".join(box.pieces), length))
+        else:
+            self.delivery.answer(call.connection, Response(status, fields, b"", length), flow=call)
+
+    # With one thread alone: in the middle of a call.
+
+    def transmit(self, call: Call) -> None:
+        """Send what there is, as far as the client takes it."""
+        if call.connection.call is None:
+            call.connection.call = call
+        self._settle(call)
+
+    def transmit_some(self, call: Call) -> None:
+        """Wait until the client takes something; if it does not in time, it is given up."""
+        connection = call.connection
+        poll = select.poll()
+        poll.register(connection.descriptor, select.POLLOUT)
+        if poll.poll(self.crew.limits.write_timeout * 1000):
+            self.transmit(call)
+        else:
+            self.delivery.abort(connection, "the client takes nothing")
