@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import json
 import os
 import random
+import re
+import resource
 import signal
 import socket
 import sys
@@ -96,6 +99,19 @@ def _exit(request: Request) -> Response:
     os._exit(3)
 
 
+def _crash(request: Request) -> Response:
+    """Read what is at address 0."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    ctypes.string_at(0)
+    raise AssertionError("never")
+
+
+def _hold(request: Request) -> Response:
+    """Hold the interpreter's lock in a C function for as long as it may take."""
+    re.fullmatch(r"(a|aa)+b", "a" * 100)
+    raise AssertionError("never")
+
+
 def _hang(request: Request) -> Response:
     while True:
         time.sleep(3600)  # what is tested is that somebody ends this
@@ -157,6 +173,8 @@ DEEDS: dict[str, Callable[[Request], Response]] = {
     "/kill": _kill,
     "/exit": _exit,
     "/hang": _hang,
+    "/crash": _crash,
+    "/hold": _hold,
     "/garble": _garble,
     "/stream": _stream,
     "/break": _break_off,

@@ -5,10 +5,10 @@ Knows the wording alone; reads no file and no clock, and kills nobody.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from forkserver.log.error import safe
-from forkserver.process.scoreboard import InProgress
+from forkserver.log.slow import bounded
+from forkserver.process.forking import ending
+from forkserver.process.scoreboard import InProgress, Seat
 
 
 def serving(request: InProgress, now: float) -> str:
@@ -17,8 +17,28 @@ def serving(request: InProgress, now: float) -> str:
     return f"serving {request.line!r}{client} for {now - request.began:.1f} s"
 
 
-def death(how: str, requests: Sequence[InProgress], now: float) -> str:
-    """How a worker ended and what it had in hand: lines, of which the first names the longest request."""
-    if not requests:
-        return how
-    return "\n".join((f"{how} while serving {requests[0].line!r}", *(serving(request, now) for request in requests)))
+def death(code: int, reading: Seat, now: float, *, stack: str = "", oom: tuple[int, float] | None = None) -> str:
+    """How a worker ended, in lines: one when it just ended, all that is known when it was killed or had work in hand.
+
+    `code` as os.waitstatus_to_exitcode() gives it; `oom` is by how many the control group's count of OOM kills rose,
+    and within how many seconds; None where nobody counts, or where it has nothing to say.
+    """
+    requests = reading.in_progress
+    if code >= 0 and not requests:
+        return ending(code)
+    return "\n".join(
+        (
+            ending(code) + (f" while serving {requests[0].line!r}" if requests else ""),
+            f"generation {reading.generation}, {reading.requests} requests served, up {now - reading.born:.1f} s",
+            *(serving(request, now) for request in requests),
+            *([_memory(*oom)] if oom else []),
+            *bounded(stack),
+        )
+    )
+
+
+def _memory(kills: int, seconds: float) -> str:
+    count = "oom_kill in memory.events of its control group"
+    if kills > 0:
+        return f"{count} rose by {kills} in the last {seconds:.1f} s: the kernel killed for want of memory"
+    return f"{count} did not rise: it was not for want of memory"

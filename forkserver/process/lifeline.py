@@ -16,13 +16,16 @@ from forkserver.process.signals import Signals, release
 class Lifeline:
     """Orders for one worker, from its master's messages and from signals that somebody sent to it alone."""
 
-    def __init__(self, channel: Channel, *logs: int) -> None:
-        """`logs` are descriptors, in the order in which they come beside the message Logs."""
+    def __init__(self, channel: Channel, *logs: int, notes: int) -> None:
+        """`logs` are descriptors, in the order in which they come beside the message Logs.
+
+        `notes` is the one that the master is handed a copy of, -1 for none.
+        """
         self.channel = channel
         self.logs = logs
         self.cut = False  # closed, the master being gone or we
         self.signals = Signals([signal.SIGTERM])
-        self.channel.send(Born(os.getpid()))
+        self.channel.send(Born(os.getpid()), (notes,) if notes >= 0 else ())
         release()
 
     def descriptors(self) -> tuple[int, int]:

@@ -88,7 +88,7 @@ class NotSpawned:
 
 @dataclass(frozen=True, slots=True)
 class Born:
-    """Worker to master, before anything else: this is my pid."""
+    """Worker to master, before anything else: this is my pid.  Beside it: its notes, where it could make them."""
 
     pid: int
 
@@ -142,6 +142,12 @@ def decode(packet: bytes) -> Message:
     return message
 
 
+def discard(*descriptors: int) -> None:
+    """Close descriptors that nobody wants."""
+    for descriptor in descriptors:
+        os.close(descriptor)
+
+
 class Channel:
     """One end of a conversation: the owner of its socket."""
 
@@ -189,10 +195,15 @@ class Channel:
             except ConnectionResetError:
                 packet, descriptors = b"", []
             if not packet:
+                discard(*descriptors)
                 return heard or None
             for descriptor in descriptors:
                 os.set_inheritable(descriptor, False)
-            heard.append((decode(packet), tuple(descriptors)))
+            try:
+                heard.append((decode(packet), tuple(descriptors)))
+            except Garbled:
+                discard(*descriptors, *(one for _, beside in heard for one in beside))
+                raise
         return heard
 
     def wait(self) -> None:

@@ -14,10 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from forkserver.process import forking, hazards, kinship, loading, privileges, signals, will
+from forkserver.process import evidence, forking, hazards, kinship, loading, privileges, signals, will
 from forkserver.process.hazards import Survey
 from forkserver.process.lifeline import Lifeline
-from forkserver.process.messages import Channel, Hazards, Loaded, NotSpawned, Quit, Refused, Spawn
+from forkserver.process.messages import Channel, Hazards, Loaded, NotSpawned, Quit, Refused, Spawn, discard
 from forkserver.process.program import CannotLoad, Place, Program
 from forkserver.process.scoreboard import Scoreboard, Word
 from forkserver.process.sockets import Listener
@@ -98,8 +98,7 @@ class Mold:
                     return
                 if isinstance(order, Spawn):
                     self._spawn(loaded, order.seat, descriptors)
-                for descriptor in descriptors:
-                    os.close(descriptor)
+                discard(*descriptors)
 
     def _orphaned(self) -> None:
         """The line ended without a word: the master was killed.  The port is let go before anything else."""
@@ -127,12 +126,13 @@ class Mold:
 
     def _work(self, loaded: Any, seat: int, descriptors: tuple[int, ...]) -> None:
         """A worker's life.  It keeps its descriptors and the listeners; the mold's channel is not for it."""
+        notes = evidence.keep_notes()
         self.channel.close()
         end, *logs = descriptors
         slot = self.board.slots[seat]
         slot.words[Word.PID] = os.getpid()
         loading.reseed()
-        lifeline = Lifeline(Channel.adopt(end), *logs)
+        lifeline = Lifeline(Channel.adopt(end), *logs, notes=notes)
         place = Place(seat, slot, self.board, lifeline, self.listeners, *logs)
         try:
             self.program.serve(self.config, loaded if self.preload else loading.load(self.program, self.config), place)

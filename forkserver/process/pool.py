@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from forkserver.process import children, forensics, messages
+from forkserver.process import children, messages
 from forkserver.process.children import Action, Child, Children, Life
+from forkserver.process.evidence import Evidence
 from forkserver.process.forking import ended, ending, kill
 from forkserver.process.generation import Generation, Logs
 from forkserver.process.loading import LOAD_LIMIT
@@ -37,6 +38,7 @@ class Pool:
         self.children = Children(want=0, graceful=QUIT_LIMIT, seats=SEATS)
         self.channels: dict[int, Channel] = {}  # by seat
         self.logs: dict[int, Logs] = {}  # by seat: those that its worker writes to
+        self.evidence = Evidence()
         self.generations: dict[int, Generation] = {}  # the current one and the candidate
         self.molds: dict[int, float] = {}  # living ones by pid, with the time by which they must have gone
         self.mold_due = 0.0  # when a mold that died may be made anew
@@ -161,13 +163,16 @@ class Pool:
             elif seat in self.channels:
                 self._bury(child, "ended before it could say its pid", expected=False)
             return
-        for message, _ in heard:
-            self._understand(child, message)
+        for message, beside in heard:
+            self._understand(child, message, beside)
 
-    def _understand(self, child: Child, message: messages.Message) -> None:
-        if isinstance(message, messages.Born):
+    def _understand(self, child: Child, message: messages.Message, beside: tuple[int, ...]) -> None:
+        if isinstance(message, messages.Born) and not child.pid:
             self.children.born(child.seat, message.pid)
-        elif isinstance(message, messages.Ready):
+            self.evidence.take(child.seat, beside)
+            return
+        messages.discard(*beside)
+        if isinstance(message, messages.Ready):
             self.children.ready(child.seat)
             self.log.info(f"worker {child.seat} (pid {child.pid}) is ready")
         elif isinstance(message, messages.Retiring):
@@ -202,7 +207,7 @@ class Pool:
         seat = self._seat_of_dead(pid)
         if seat is not None:
             child = self.children.by_seat[seat]
-            words = forensics.death(ending(code), self.read(seat).in_progress, time.monotonic())
+            words = self.evidence.of_death(code, self.read(seat), time.monotonic(), by_us=child.killed)
             going = child.life in (Life.DRAINING, Life.LEAVING) or self.children.stopping
             self._bury(child, words, expected=code == 0 and going)
         for generation in list(self.generations.values()):
@@ -221,6 +226,7 @@ class Pool:
         reading = self.read(child.seat)
         pause = self.children.died(child.seat, time.monotonic(), served=reading.requests > 0)
         self.buried(reading, expected)
+        self.evidence.drop(child.seat)
         self.board.slots[child.seat].clear()
         (self.log.info if expected else self.log.error)(words, lines=True)
         if pause:
@@ -240,6 +246,7 @@ class Pool:
         """A mold's first act: close what is not for it or its workers, who are handed their log files one by one."""
         self.let_go()
         self.selector.close()
+        self.evidence.let_go()
         for channel in self.channels.values():
             channel.close()
         ours = {listener.socket for listener in generation.listeners}
@@ -263,7 +270,8 @@ class Pool:
         if heard is None:  # its death is reported when it is reaped
             self._close_channel(generation)
             return
-        for message, _ in heard:
+        for message, beside in heard:
+            messages.discard(*beside)
             if isinstance(message, messages.Loaded):
                 generation.loaded = True
                 self.mold_pause = MOLD_PAUSE

@@ -1,6 +1,6 @@
 """Workers that are in trouble and do not say so: what the master finds when it looks at the scoreboard once a second.
 
-Knows how long a request may take; knows nothing of how a death is reported (`forensics.py`).
+Knows that a request past its limit ends its worker; slow requests are the matter of `slowness.py`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from forkserver.process import forensics, forking
 from forkserver.process.children import Child
 from forkserver.process.pool import Pool
-from forkserver.process.scoreboard import Seat
+from forkserver.process.scoreboard import InProgress
+from forkserver.process.slowness import Slowness
 
 if TYPE_CHECKING:
     from forkserver.log import ErrorLog
@@ -21,19 +22,27 @@ class Trouble:
 
     def __init__(self, pool: Pool, log: ErrorLog) -> None:
         self.pool, self.log = pool, log
+        self.slowness = Slowness(pool.evidence)
 
     def look(self, now: float) -> None:
         """Once a second."""
+        living = {}
         for child in self.pool.children.by_seat.values():
             if child.pid and not child.killed:
-                self._look_at(child, self.pool.read(child.seat), now)
+                requests = self.pool.board.slots[child.seat].in_progress()
+                if not self._ended(child, requests, now):
+                    living[child.seat, child.pid] = requests
+        if current := self.pool.current:
+            self.slowness.look(living, now, current.config.log.slow_after, current.logs.slow)
 
-    def _look_at(self, child: Child, reading: Seat, now: float) -> None:
-        late = next((request for request in reading.in_progress if 0 < request.deadline < now), None)
+    def _ended(self, child: Child, requests: tuple[InProgress, ...], now: float) -> bool:
+        """Whether a request was past its limit, and its worker killed for it."""
+        late = next((request for request in requests if 0 < request.deadline < now), None)
         if late is None:
-            return
+            return False
         child.killed = True
-        others = [forensics.serving(request, now) for request in reading.in_progress if request is not late]
+        others = [forensics.serving(request, now) for request in requests if request is not late]
         words = f"worker {child.seat} (pid {child.pid}) did not answer in time: {late.line!r}: killed"
         self.log.warning("\n".join((words, *others)), lines=True)
         forking.kill(child.pid)
+        return True

@@ -2,20 +2,65 @@
 
 from __future__ import annotations
 
+import signal
+from typing import Any
+
 from forkserver.process import forensics
-from forkserver.process.scoreboard import InProgress
+from forkserver.process.scoreboard import InProgress, Seat
 
 SLOW = InProgress("GET /slow HTTP/1.1", "192.0.2.1", 100.0, 160.0, 0, 3)
 QUICK = InProgress("GET /quick\n HTTP/1.1", "", 102.0, 162.0, 0, 0)
 
 
-def test_a_death_with_nothing_in_hand_is_one_line() -> None:
-    assert forensics.death("exited with 3", (), 105.0) == "exited with 3"
+def seat(*requests: InProgress) -> Seat:
+    return Seat(3, 4711, 2, 5, 1234, 0, 45.0, requests)
 
 
-def test_a_death_names_all_requests_in_hand() -> None:
-    assert forensics.death("exited with 3", (SLOW, QUICK), 105.0).split("\n") == [
+def death(code: int, *requests: InProgress, **more: Any) -> list[str]:
+    return forensics.death(code, seat(*requests), 105.0, **more).split("\n")
+
+
+def test_an_exit_with_nothing_in_hand_is_one_line() -> None:
+    assert death(3) == ["exited with 3"]
+    assert death(0, stack="something old", oom=(0, 1.0)) == ["exited with 0"]
+
+
+def test_an_exit_names_all_requests_in_hand() -> None:
+    assert death(3, SLOW, QUICK) == [
         "exited with 3 while serving 'GET /slow HTTP/1.1'",
+        "generation 2, 1234 requests served, up 60.0 s",
         "serving 'GET /slow HTTP/1.1' of 192.0.2.1 for 5.0 s",
         r"serving 'GET /quick\n HTTP/1.1' for 3.0 s",
     ]
+
+
+def test_a_signal_is_named_with_the_stack_it_left() -> None:
+    assert death(-signal.SIGSEGV, SLOW, stack="Fatal Python error: Segmentation fault\n\nCurrent thread\n") == [
+        "was killed by SIGSEGV while serving 'GET /slow HTTP/1.1'",
+        "generation 2, 1234 requests served, up 60.0 s",
+        "serving 'GET /slow HTTP/1.1' of 192.0.2.1 for 5.0 s",
+        "Fatal Python error: Segmentation fault",
+        "",
+        "Current thread",
+    ]
+
+
+def test_a_signal_without_work_in_hand() -> None:
+    assert death(-signal.SIGBUS) == ["was killed by SIGBUS", "generation 2, 1234 requests served, up 60.0 s"]
+
+
+def test_want_of_memory_is_told_as_the_kernel_counts_it() -> None:
+    count = "oom_kill in memory.events of its control group"
+    rose, stayed = (death(-signal.SIGKILL, oom=(kills, 1.5))[-1] for kills in (2, 0))
+    assert rose == f"{count} rose by 2 in the last 1.5 s: the kernel killed for want of memory"
+    assert stayed == f"{count} did not rise: it was not for want of memory"
+    assert "oom" not in "".join(death(-signal.SIGKILL, oom=None))
+
+
+def test_a_long_stack_is_bounded() -> None:
+    assert len(death(-signal.SIGSEGV, stack="frame\n" * 100_000)) < 210
+
+
+def test_a_clients_name_cannot_break_the_line() -> None:
+    forger = InProgress("GET / HTTP/1.1", "1\n2", 100.0, 0.0, 0, 0)
+    assert forensics.serving(forger, 101.0) == r"serving 'GET / HTTP/1.1' of 1\n2 for 1.0 s"

@@ -31,6 +31,7 @@ from forkserver.process.messages import (
     Retiring,
     Spawn,
     decode,
+    discard,
     encode,
 )
 
@@ -182,4 +183,25 @@ def test_garbage_on_a_channel_is_named() -> None:
         channel.receive()
     end.close()
     assert channel.receive() is None
+    channel.close()
+
+
+@pytest.mark.parametrize("packet", [b"GET / HTTP/1.1", b""], ids=["garbage", "nothing"])
+def test_descriptors_beside_what_is_no_message_are_not_kept(packet: bytes) -> None:
+    end, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    channel = Channel.adopt(theirs.detach())
+    before = sorted(os.listdir("/proc/self/fd"))
+    socket.send_fds(end, [encode(Ready())], [0, 0])
+    socket.send_fds(end, [packet], [0])
+    if packet:
+        with pytest.raises(Garbled):
+            channel.receive()
+    else:
+        heard = channel.receive()
+        assert heard is not None
+        ((message, beside),) = heard
+        assert message == Ready()
+        discard(*beside)
+    assert sorted(os.listdir("/proc/self/fd")) == before
+    end.close()
     channel.close()

@@ -10,6 +10,7 @@ import pytest
 
 from forkserver.process import forking
 from forkserver.process.children import Child, Children
+from forkserver.process.evidence import Evidence
 from forkserver.process.scoreboard import Scoreboard, Seat
 from forkserver.process.trouble import Trouble
 
@@ -29,6 +30,8 @@ class FakePool:
     def __init__(self) -> None:
         self.board = Scoreboard(2)
         self.children = Children(want=2, graceful=1.0, seats=2)
+        self.evidence = Evidence()
+        self.current = None
         for seat in range(2):
             self.board.give(seat, 1, 0.0)
             self.children.by_seat[seat] = Child(seat, 1, 0.0, pid=forking.fork("child", wait_for_a_signal))
