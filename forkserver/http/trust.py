@@ -39,13 +39,14 @@ class Trust:
         self._networks = tuple(ip_network(word) for word in given if word != UNIX)
         self._known: Memo[str, bool] = Memo(2048, 64 << 10)
         self._unix = UNIX in given
+        self._some = bool(given)
 
     def __bool__(self) -> bool:
-        return self._unix or bool(self._networks)
+        return self._some
 
     def __contains__(self, peer: str) -> bool:
         """Whether `peer` is believed: an address as the kernel writes it, or "unix"; ValueError for others."""
-        known = self._known.get(peer)
+        known = self._known.get(peer) if self._some else False
         if known is None:
             known = self._ask(peer)
             self._known.put(peer, known)

@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-import socket
-import struct
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forkserver.http.proxyprotocol import BINARY_MAX, SIGNATURE, TEXT_MAX, Preamble, parse
+from forkserver.http.proxyprotocol import BINARY_MAX, TEXT_MAX, Preamble, parse
 from forkserver.http.request import BadRequest
+from tests.preambles import SIGNATURE, binary, block, further
 
 NEXT = b"GET / HTTP/1.1\r\n"
 CLIENT, LOCAL = ("192.0.2.1", 4711), ("198.51.100.2", 443)
 CLIENT6, LOCAL6 = ("2001:db8::1", 4711), ("2001:db8::2", 443)
-
-
-def binary(command: int, kind: int, told: bytes = b"", size: int | None = None) -> bytes:
-    return SIGNATURE + struct.pack("!BBH", command, kind, len(told) if size is None else size) + told
-
-
-def block(client: tuple[str, int], local: tuple[str, int]) -> bytes:
-    family = socket.AF_INET6 if ":" in client[0] else socket.AF_INET
-    ends = socket.inet_pton(family, client[0]) + socket.inet_pton(family, local[0])
-    return ends + struct.pack("!HH", client[1], local[1])
-
-
-def further(kind: int, value: bytes) -> bytes:
-    return struct.pack("!BH", kind, len(value)) + value
 
 
 V4, V6 = block(CLIENT, LOCAL), block(CLIENT6, LOCAL6)
