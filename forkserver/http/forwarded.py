@@ -144,11 +144,11 @@ def _retold(head: Head, ends: Ends, story: Story) -> Passed:
 
 
 def _with_host(head: Head, host: str) -> Head:
-    """The head as if its Host field had been this."""
-    fields = head.fields
+    """The head as if its Host field had been this, and its target had named none."""
+    line, fields = head.line, head.fields
     others = [item for item in fields.items if item[0] != "host"]
     changed = fields._replace(items=(("host", host), *others), values={**fields.values, "host": host}, host=host)
-    return head._replace(fields=changed, host=host_of(host))
+    return head._replace(line=line._replace(authority=None), fields=changed, host=host_of(host))
 
 
 # From nearest to farthest: whom does each tell of?

@@ -223,7 +223,8 @@ def test_the_host_that_the_client_asked_for(lines: tuple[str, ...], host: str, f
 def test_a_host_of_the_target_gives_way_as_well() -> None:
     told = heard("X-Forwarded-Host: example.org", target="http://inner.test/x")
     assert told.head.host == "example.org"
-    assert told.head.line.path == "/x"
+    assert (told.head.line.path, told.head.line.authority) == ("/x", None)
+    assert told.head.line.text == "GET http://inner.test/x HTTP/1.1"
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,16 @@ format = %h %{{remote}}p %V %{{X-Forwarded-For}}i \\"%r\\" %>s
 static = {site}/one
 [two.test/]
 static = {site}/two
+[/wsgi]
+wsgi = showing
+path = {folder}
+"""
+SHOWING = """
+import json
+
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "application/json")])
+    return [json.dumps({name: value for name, value in environ.items() if type(value) is str}).encode()]
 """
 STRANGER = ("127.0.0.3", 0)
 CLIENT, LOCAL = ("192.0.2.1", 4711), ("198.51.100.2", 443)
@@ -45,6 +55,7 @@ class Behind:
 
     def __init__(self, folder: Path, limits: str = "") -> None:
         self.folder = folder
+        (folder / "showing.py").write_text(SHOWING)
         config = CONFIG.format(folder=folder, site=make_site(folder), limits=limits)
         self.daemon = Daemon(folder, config + SECTIONS.format(site=folder / "site")).start()
         self.ports = [name.rpartition(":")[2] for name in self.daemon.status()["listening"]]
@@ -137,6 +148,31 @@ def test_a_stranger_is_not(behind: Behind, mark: str) -> None:
         assert spoken(broken) == {}
     assert behind.logged(mark).startswith("127.0.0.3 ")
     assert f' test - "GET /echo/{mark} HTTP/1.1" 200' in "\n".join(behind.daemon.output.seen)
+
+
+def test_a_wsgi_application_sees_the_client(behind: Behind, mark: str) -> None:
+    lines = (*LINES, "Proxy: http://evil.test", "X-Forwarded_Ssl: on")
+    with behind.plain() as proxy, behind.plain(STRANGER) as stranger:
+        for target in (f"/wsgi/{mark}", f"http://inner.test/wsgi/{mark}"):
+            for _ in range(3):
+                told = facts(proxy.ask(request("GET", target, *lines)))
+                assert (told["REMOTE_ADDR"], told["SERVER_PORT"]) == ("192.0.2.1", "443")
+                assert (told["wsgi.url_scheme"], told["HTTPS"]) == ("https", "on")
+                assert told["HTTP_HOST"] == told["SERVER_NAME"] == "shop.example.org"
+                assert told["HTTP_X_FORWARDED_FOR"] == "6.6.6.6, 192.0.2.1, 10.1.2.3"
+                assert (told["HTTP_X_FORWARDED_PROTO"], told["HTTP_X_REAL_IP"]) == ("https", "192.0.2.1")
+                assert "HTTP_PROXY" not in told
+                assert behind.logged(mark).startswith("192.0.2.1 0 shop.example.org ")
+                told = facts(stranger.ask(request("GET", target, *lines)))
+                assert (told["REMOTE_ADDR"], told["SERVER_PORT"]) == ("127.0.0.3", behind.ports[0])
+                assert (told["wsgi.url_scheme"], told["HTTP_HOST"]) == (
+                    "http",
+                    "inner.test" if "inner" in target else "test",
+                )
+                assert not [
+                    name for name in told if "FORWARDED" in name or name in ("HTTPS", "HTTP_PROXY", "HTTP_X_REAL_IP")
+                ]
+                assert behind.logged(mark).startswith("127.0.0.3 ")
 
 
 def test_where_nobody_is_trusted_nobody_is_believed(host: Host, mark: str) -> None:
