@@ -128,17 +128,17 @@ def _agreed(one: Story, other: Story) -> Story:
 
 
 def _retold(head: Head, ends: Ends, story: Story) -> Passed:
-    """The request as the story has it; where it tells no port, the host or the scheme that it tells does."""
+    """The request as the story has it; where it tells no port, that of the host holds, or the usual one."""
     scheme, host, port = story.scheme or "http", story.host, story.port
     usual = DEFAULT_PORTS[scheme]
+    authority = host or head.fields.host or ""
+    named = authority[len(host_of(authority)) + 1 :]
     if host:
-        named = host[len(host_of(host)) + 1 :]
         if not named and port not in (None, usual):
             host = f"{host.removesuffix(':')}:{port}"
-        port = port or (int(named) if named else usual)
         head = _with_host(head, host)
     if port is None:
-        port = usual if story.scheme else ends.local[1]
+        port = (int(named) if named else usual) if host or story.scheme else ends.local[1]
     peer, local = story.client or ends.peer, (ends.local[0], port)
     return Passed(head, Ends(peer, local) if (peer, local) != (ends.peer, ends.local) else None, scheme)
 

@@ -220,6 +220,16 @@ def test_the_host_that_the_client_asked_for(lines: tuple[str, ...], host: str, f
     assert (told.ends or ENDS).variables["SERVER_PORT"] == str(port)
 
 
+def test_a_port_of_the_host_field_goes_with_the_scheme_that_is_told() -> None:
+    for lines, port in (
+        (("X-Forwarded-Proto: https",), 8443),
+        (("X-Forwarded-Proto: https", "X-Forwarded-Port: 443"), 443),
+        (("X-Forwarded-Host: example.org", "X-Forwarded-Proto: https"), 443),
+        (("X-Forwarded-For: 192.0.2.1",), 8080),
+    ):
+        assert (heard(*lines, host="inner.test:8443").ends or ENDS).local[1] == port
+
+
 def test_a_host_of_the_target_gives_way_as_well() -> None:
     told = heard("X-Forwarded-Host: example.org", target="http://inner.test/x")
     assert told.head.host == "example.org"
