@@ -57,7 +57,7 @@ class Slow(Row):
     """
 
     sent: bytes
-    columns: ClassVar[tuple[str, ...]] = ("ms, the worst", "ms, the median")
+    columns: ClassVar[tuple[str, ...]] = ("worst ms", "median ms")
     group = "wsgi"
     most = 3
 
