@@ -21,7 +21,7 @@ from .wsgiapp import HELLO
 
 CLIENTS = 40
 REQUESTS = 20  # normal ones, one after the other, on a connection each
-SETTLE = 0.5  # seconds in which the server may notice the slow ones
+SETTLE = 1.0  # seconds in which the server may take in what the slow ones have sent, and spool its replies
 HEAD = b"Host: 127.0.0.1\r\n"
 
 
