@@ -14,12 +14,13 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.daemons import PATIENCE
+from tests.daemons import PATIENCE, descriptors
 from tests.sites.hosting import FILE, PREFIX, Host
 from tests.sites.visitor import checksum_of
 from tests.wire.talk import Talk, request
 
 SIZE = 50 << 20  # bytes of an upload
+HUGE = 100 << 20  # bytes of a sparse file, more than all buffers between the server and us
 EVERYWHERE = pytest.mark.parametrize("mount", ["", PREFIX], ids=["root", "prefix"])
 
 
@@ -35,6 +36,19 @@ def streaming(host: Host) -> Iterator[tuple[http.client.HTTPResponse, int]]:
     finally:
         connection.close()
         os.unlink(host.var / "news")
+
+
+def assert_the_kernel_sends(host: Host, path: str) -> None:
+    """A file that nobody reads waits as what it is, an open file: no part of it was copied into another one."""
+    (host.var / "huge.bin").touch()
+    os.truncate(host.var / "huge.bin", HUGE)
+    with Talk(host.daemon.connect()) as talk:
+        talk.send(request("GET", path, host=f"127.0.0.1:{host.daemon.port}"))
+        status, items = talk.head()
+        assert (status, dict(items)["content-length"]) == (200, str(HUGE))
+        held = [leads_to for pid in host.workers() for leads_to in descriptors(pid).values()]
+        assert held.count(str(host.var / "huge.bin")) == 1
+        assert not [one for one in held if one.endswith(" (deleted)")]
 
 
 class Suite:

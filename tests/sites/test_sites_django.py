@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.sites.common import EVERYWHERE, Suite
+from tests.sites.common import EVERYWHERE, Suite, assert_the_kernel_sends
 from tests.sites.conftest import lives
 from tests.sites.hosting import PREFIX, Host
 
@@ -77,3 +77,6 @@ class TestDjango(Suite):
     def test_a_download_is_named(self, host: Host) -> None:
         page = host.visitor().head("/download/file.bin")
         assert page.field["content-disposition"] == 'attachment; filename="file.bin"'
+
+    def test_a_file_is_sent_by_the_kernel(self, host: Host) -> None:
+        assert_the_kernel_sends(host, "/download/huge.bin")

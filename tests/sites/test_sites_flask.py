@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.sites.common import EVERYWHERE, Suite
+from tests.sites.common import EVERYWHERE, Suite, assert_the_kernel_sends
 from tests.sites.conftest import lives
 from tests.sites.hosting import FILE, PREFIX, Host
 
@@ -67,3 +67,6 @@ class TestFlask(Suite):
     def test_a_method_that_a_page_does_not_take(self, host: Host) -> None:
         page = host.visitor().get("/logout")
         assert (page.status, set(page.field["allow"].split(", "))) == (405, {"OPTIONS", "POST"})
+
+    def test_a_file_is_sent_by_the_kernel(self, host: Host) -> None:
+        assert_the_kernel_sends(host, "/download/huge.bin")
