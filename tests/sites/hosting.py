@@ -29,15 +29,13 @@ workers = 2
 access = {folder}/access.log
 [limits]
 body = 64M
-[/]
+"""
+MOUNT = """\
+[{mount}]
 wsgi = {wsgi}
 path = {code}
 env = {env}
-[{prefix}]
-wsgi = {wsgi}
-path = {code}
-env = {env}
-{further}"""
+"""
 
 
 @dataclass(frozen=True)
@@ -111,10 +109,14 @@ class Host:
         """Where the application keeps its files."""
         return self.folder / "var"
 
+    def section(self, mount: str) -> str:
+        """The section that has the application at `mount`."""
+        env = self.site.env.format(var=self.var)
+        return MOUNT.format(mount=mount, wsgi=self.site.wsgi, code=self.code, env=env)
+
     def configuration(self) -> str:
-        places = {"folder": self.folder, "code": self.code, "var": self.var, "prefix": PREFIX, "wsgi": self.site.wsgi}
-        filled = {"env": self.site.env.format(**places), "further": self.site.further.format(**places)}
-        return CONFIG.format(**places, **filled)
+        further = self.site.further.format(code=self.code, var=self.var)
+        return CONFIG.format(folder=self.folder) + self.section("/") + self.section(PREFIX) + further
 
     def prepare(self) -> None:
         """Copy the code; make what the application needs before it is started."""
