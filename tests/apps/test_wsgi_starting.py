@@ -122,6 +122,12 @@ def test_order_and_repetition_stay():
     assert said(headers=headers)[1] == tuple(headers)
 
 
+def test_white_space_around_a_value_is_no_part_of_it():
+    """Django's `Set-Cookie` begins with a space; on the wire there would be two."""
+    headers = [("Set-Cookie", " id=1; Path=/"), ("X-Two", "\ta b \t"), ("X-None", "  ")]
+    assert said(headers=headers)[1] == (("Set-Cookie", "id=1; Path=/"), ("X-Two", "a b"), ("X-None", ""))
+
+
 def test_the_length_stands_apart():
     assert said(headers=[("content-LENGTH", "012"), TEXT]) == (200, (TEXT,), 12)
 

@@ -132,7 +132,8 @@ def _make(status: str, headers: list[tuple[str, str]]) -> Made:
         if kind in OURS:
             continue
         if kind != "content-length":
-            fields.append((name, value))
+            # RFC 9110 section 5.5: white space around a value is no part of it.  Django's cookies begin with a space.
+            fields.append((name, value.strip(" \t")))
         elif length is not None:
             raise ValueError("start_response: Content-Length is given twice")
         elif not _LENGTH.fullmatch(value):
