@@ -12,18 +12,18 @@ import traceback
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, BinaryIO
 
-from forkserver.http.request import Asked
 from forkserver.http.response import FileSlice, Response, error_response, has_body
 from forkserver.serving.call import Call, RequestTimeout
 from forkserver.serving.clock import Clock
 from forkserver.serving.connection import Connection, State
 from forkserver.serving.crew import Crew, Loop
 from forkserver.serving.delivery import Delivery
+from forkserver.serving.known import NOTED, Known, Shape, ShapeKey, memo_of_requests, memo_of_shapes
+from forkserver.serving.reply import Reply
 from forkserver.serving.watch import Watch
 
 if TYPE_CHECKING:
     from forkserver.log import ErrorLog
-    from forkserver.serving.routing import Mount
 
 
 class Calls:
@@ -42,7 +42,10 @@ class Calls:
     ) -> None:
         """`resume` goes on with a connection whose reply moved; `give_up` has this process replaced and is told why."""
         self.crew, self.watch, self.clock, self.delivery, self.log = crew, watch, clock, delivery, log
+        self.ledger = delivery.ledger
         self.resume, self.give_up = resume, give_up
+        self.known = memo_of_requests()
+        self.shapes = memo_of_shapes()
         crew.acts = self
 
     def lead(self, loop: Loop) -> None:
@@ -51,11 +54,13 @@ class Calls:
 
     # The hot path of an application's call: what the leader runs itself.
 
-    def begin(self, connection: Connection, asked: Asked, mount: Mount, body: bytes | BinaryIO) -> None:
+    def begin(  # noqa: C901, PLR0912 - one function on purpose, without hops
+        self, connection: Connection, known: Known, body: bytes | BinaryIO
+    ) -> None:
         """Call the application, or have it called, and answer as far as there is an answer."""
         crew, clock = self.crew, self.clock
-        call = Call(asked, body, clock.wall, connection, mount, crew)
-        if not crew.enter(call, asked.head.line.text.encode("latin-1"), clock.now):
+        call = Call(known.asked, body, clock.wall, connection, known.mount, crew)
+        if not crew.enter(call, known.line, clock.now):
             self._part_from(call)
             return
         try:
@@ -65,13 +70,72 @@ class Calls:
             leads = crew.leave(call)
         if not leads:
             crew.returned(call)
-        if call.box is None and call.response is not None:
-            self.delivery.answer(connection, call.response)
+        response = call.response
+        if call.box is None and response is not None:
+            content = response.body
+            if type(content) is not bytes or connection.spool is not None or self.delivery.leaving:
+                self.delivery.answer(connection, response)
+                return
+            # The short way of a reply like one before: nothing but its date and its body is new.
+            key = (response.status, response.fields, response.length, len(content), known.manner)
+            shape = self.shapes.young.get(key)
+            if shape is None:
+                self._learn(connection, key, response)
+                return
+            wire = b"".join((shape.before, clock.date, shape.after, content))
+            try:
+                sent = connection.send(wire)
+            except BlockingIOError:  # full before it took one byte
+                sent = 0
+            except OSError as error:
+                self.delivery.abort(connection, str(error))
+                return
+            if sent != len(wire):
+                self._half_sent(connection, shape.reply(known, wire, len(content), sent), sent)
+                return
+            line = known.lines.get((connection.peer, shape)) if known.second == clock.second else None
+            if line is None:
+                self._note(connection, known, shape, wire, len(content))
+            else:
+                ledger = self.ledger
+                ledger.lines.append(line)
+                ledger.requests += 1
+                ledger.sent += sent
+            connection.head = connection.mount = None
+            connection.since = clock.now
+            connection.answered += 1
         elif call.gone:  # in the middle, with one thread alone
             self._bury(call)
         else:
             connection.call = call
             self._settle(call)
+
+    # Off the hot path: a reply that needs more than sending.
+
+    def _learn(self, connection: Connection, key: ShapeKey, response: Response) -> None:
+        """A reply of a shape that is not among the young: the long way, and it is kept for the next time."""
+        shape = self.shapes.get(key)
+        reply = self.delivery.answer(connection, response)
+        if shape is None and reply.keep and not reply.source:
+            self.shapes.put(key, Shape(reply))
+
+    def _half_sent(self, connection: Connection, reply: Reply, sent: int) -> None:
+        """The socket did not take it whole."""
+        connection.reply = reply
+        connection.enter(State.WRITING, self.clock.now)
+        connection.moved = sent
+
+    def _note(self, connection: Connection, known: Known, shape: Shape, wire: bytes, size: int) -> None:
+        """Log a reply for a peer that had none like it in this second."""
+        connection.moved = len(wire)
+        line = self.delivery.enter_log(connection, shape.reply(known, wire, size, len(wire)))
+        connection.moved = 0
+        if not self.ledger.format.repeatable or (len(known.lines) >= NOTED and known.second == self.clock.second):
+            return
+        if known.second != self.clock.second:
+            known.second = self.clock.second
+            known.lines.clear()
+        known.lines[connection.peer, shape] = line
 
     def _part_from(self, call: Call) -> None:
         """Another thread has it, or will."""

@@ -20,6 +20,7 @@ from forkserver.serving.calls import Calls
 from forkserver.serving.clock import Clock
 from forkserver.serving.connection import Connection, State
 from forkserver.serving.delivery import Delivery
+from forkserver.serving.known import Known
 from forkserver.serving.outside import Progress
 from forkserver.serving.routing import Mount, Site
 from forkserver.serving.spool import Spool
@@ -168,7 +169,10 @@ class Conversations:
             asked.scheme, asked.ends = passed.scheme, passed.ends
         if mount.app.blocking:
             assert self.calls is not None
-            self.calls.begin(connection, asked, mount, body)
+            known = Known(asked, mount)
+            if raw and not connection.passed and self.delivery.replies.worth_keeping(raw, 0):
+                self.calls.known.put(raw, known)
+            self.calls.begin(connection, known, body)
             return
         request = Request(asked, connection.ends, body, clock.wall)
         line, limit = head.line.text.encode("latin-1"), clock.now + self.limits.request_timeout

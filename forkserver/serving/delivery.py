@@ -45,8 +45,8 @@ class Delivery:
         *,
         refused: bool = False,
         flow: Iterator[bytes] | None = None,
-    ) -> None:
-        """Begin a reply.  While the peer is, or may be, still sending what nobody will read, it must linger.
+    ) -> Reply:
+        """Begin a reply, and give it.  While the peer may still be sending what nobody will read, it must linger.
 
         `raw` are the bytes of a request that was nothing but its head; a `flow` stands in for the response's body.
         """
@@ -71,6 +71,7 @@ class Delivery:
         connection.reply = reply
         connection.enter(State.WRITING, self.clock.now)
         self.flush(connection)
+        return reply
 
     def _consider(self, raw: bytes, response: Response, reply: Reply) -> None:
         """Keep a reply for the next who sends the same bytes."""

@@ -201,11 +201,19 @@ class Worker:
         if not data:
             self._ended(connection)
             return
-        if not connection.buffer:
-            connection.buffer = data
-            connection.since = clock.now
-        else:
+        if connection.buffer:
             connection.buffer += data
+        else:
+            connection.since = clock.now
+            calls = self.calls
+            if calls is not None and (known := calls.known.get(data)) is not None and connection.passed is None:
+                connection.head, connection.mount = known.asked.head, known.mount
+                connection.began, connection.received = clock.wall, len(data)
+                calls.begin(connection, known, b"")
+                if connection.state is not State.READING:
+                    self.connections.watch(connection)
+                return
+            connection.buffer = data
         self._resume(connection)
 
     # Off the hot path: a ready reply that needs more than sending.

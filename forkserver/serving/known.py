@@ -1,0 +1,63 @@
+"""What is known of a request for an application before it is called, and how its replies look.
+
+A keep-alive client sends the same head again and again: then all of this is found by the very bytes.  Knows nothing of
+how an application is called.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from forkserver.http.memo import Memo
+from forkserver.http.request import Asked
+from forkserver.serving.reply import Reply
+from forkserver.serving.routing import Mount
+
+ENTRIES = 512
+MEMORY = 4 << 20  # bytes
+ENVIRON = 4096  # bytes that an application keeps of a request's head, about
+NOTED = 64  # log lines kept within one second for one request: one for each of so many clients
+
+
+class Known:
+    """A request's head, and where it leads."""
+
+    __slots__ = ("asked", "line", "lines", "manner", "mount", "second")
+
+    def __init__(self, asked: Asked, mount: Mount) -> None:
+        head = asked.head
+        self.asked, self.mount = asked, mount
+        self.line = head.line.text.encode("latin-1")
+        self.manner = (head.line.method == "HEAD", head.line.minor, head.keep_alive)  # what a reply depends on
+        self.second = -1  # for which `lines` hold
+        self.lines: dict[tuple[str, Shape], str] = {}  # of the access log, by peer
+
+
+class Shape:
+    """A reply but for its date and its body."""
+
+    __slots__ = ("after", "before", "fields", "status")
+
+    def __init__(self, reply: Reply) -> None:
+        self.before, self.after = reply.before, reply.after
+        self.status, self.fields = reply.status, reply.fields
+
+    def reply(self, known: Known, wire: bytes, size: int, sent: int) -> Reply:
+        """The same on its way, where more must be known than its bytes; of the wire `sent` bytes are out already."""
+        reply = Reply(known.asked.head, self.status, self.fields, b"", b"", deque(), None, True)
+        reply.head_size = len(wire) - size
+        if sent < len(wire):
+            reply.parts.append(memoryview(wire)[sent:])
+        return reply
+
+
+# All that the shape of a reply depends on: status, fields, length as declared and as it is, the request's manner.
+ShapeKey = tuple[int, tuple[tuple[str, str], ...], int | None, int, tuple[bool, int, bool]]
+
+
+def memo_of_requests() -> Memo[bytes, Known]:
+    return Memo(ENTRIES, MEMORY, lambda raw, _: 2 * len(raw) + ENVIRON)
+
+
+def memo_of_shapes() -> Memo[ShapeKey, Shape]:
+    return Memo(ENTRIES, MEMORY, lambda _, shape: len(shape.after) + 256)
