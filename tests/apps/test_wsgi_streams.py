@@ -84,10 +84,17 @@ def test_the_input_ends_where_the_body_ends(in_file):
     assert stream.readlines() == []
 
 
+@pytest.mark.parametrize("wrapper", [io.BufferedReader, lambda stream: stream])
 @pytest.mark.parametrize("in_file", [False, True])
-def test_the_input_can_be_wrapped_as_any_stream_of_bytes(in_file):
-    stream = environ_of(post_of("año\n".encode(), spooled=in_file))["wsgi.input"]
-    assert io.TextIOWrapper(io.BufferedReader(stream), encoding="utf-8").read() == "año\n"
+def test_the_input_can_be_wrapped_as_any_stream_of_bytes(in_file, wrapper):
+    call = post_of("año\n".encode(), spooled=in_file)
+    stream = environ_of(call)["wsgi.input"]
+    text = io.TextIOWrapper(wrapper(stream), encoding="utf-8")
+    assert text.read() == "año\n"
+    text.close()
+    if in_file:
+        stream.seek(0)
+        assert stream.read() == "año\n".encode()
 
 
 def test_an_application_cannot_close_the_servers_file():
@@ -110,7 +117,7 @@ def test_requests_without_a_body_share_an_input_that_keeps_nothing():
     assert not other.closed
     assert (one.read(), one.read(5), one.readline(), one.readlines(), list(one)) == (b"", b"", b"", [], [])
     assert (one.seek(7), one.tell(), one.readinto(bytearray(3))) == (0, 0, 0)
-    assert io.BufferedReader(one).read() == b""
+    assert io.TextIOWrapper(io.BufferedReader(one)).read() == ""
     with pytest.raises(AttributeError):
         one.anything = 1
 

@@ -10,17 +10,38 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from io import BytesIO
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 LONGEST_LINE = 8192  # characters of a line without an end that are kept waiting for it
 
 
-class Nothing:
-    """The input of a request without a body: one object for all of them, since nothing can happen to it."""
+class Input:
+    """What both inputs have besides reading: what the wrappers of `io` ask for, and a `close` that closes nothing."""
 
     __slots__ = ()
 
     closed = False
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return False
+
+    def flush(self) -> None:
+        """Does nothing, as for all that is read."""
+
+    def close(self) -> None:
+        """Does nothing: it belongs to the server."""
+
+
+class Nothing(Input):
+    """The input of a request without a body: one object for all of them, since nothing can happen to it."""
+
+    __slots__ = ()
 
     def read(self, size: int | None = -1, /) -> bytes:
         return b""
@@ -39,45 +60,27 @@ class Nothing:
     def tell(self) -> int:
         return 0
 
-    def readable(self) -> bool:
-        return True
-
-    seekable = readable
-
-    def close(self) -> None:
-        """Does nothing: others read it, too."""
-
     def __iter__(self) -> Iterator[bytes]:
         return iter(())
 
 
-class Spooled:
-    """The input of a body that lies in a file: all that reads, and a `close` that leaves the file to its owner."""
+class Spooled(Input):
+    """The input of a body that lies in a file."""
 
     __slots__ = ("_file", "read", "read1", "readinto", "readline", "readlines", "seek", "tell")
 
-    closed = False
-
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: Any) -> None:
+        """`file` is open for reading, binary and buffered."""
         self._file = file
-        self.read, self.readline, self.readlines = file.read, file.readline, file.readlines
+        self.read, self.read1, self.readinto = file.read, file.read1, file.readinto
+        self.readline, self.readlines = file.readline, file.readlines
         self.seek, self.tell = file.seek, file.tell
-        self.read1 = getattr(file, "read1", file.read)
-        self.readinto = getattr(file, "readinto", None)
-
-    def readable(self) -> bool:
-        return True
-
-    seekable = readable
-
-    def close(self) -> None:
-        """Does nothing: the file is the server's."""
 
     def __iter__(self) -> Spooled:
         return self
 
     def __next__(self) -> bytes:
-        return next(self._file)
+        return next(self._file)  # type: ignore[no-any-return]
 
 
 NOTHING = Nothing()
