@@ -17,32 +17,41 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 
-from . import client, report, site
+from . import client, peers, report, rows, site, slowrows, wsgipeer, wsgipeers, wsgirows
 from .client import PeerError
 from .peer import DESCRIPTORS, PATH, Peer
-from .peers import PEERS
 from .report import Cell, Results
-from .rows import ROWS, Row
+from .rows import Row
+
+ROWS: tuple[Row, ...] = (*rows.ROWS, *wsgirows.ROWS, *slowrows.ROWS)
+PEERS: tuple[type[Peer], ...] = (*peers.PEERS, *wsgipeers.PEERS)
+NAMES = list(dict.fromkeys(peer.name for peer in PEERS))  # some are in both groups
+CONTENTS = {"static": site.write, "wsgi": wsgipeer.write}  # a group of rows and peers: what makes the folder it serves
 
 
 def tell(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def meant(name: str, word: str) -> bool:
+    """Whether a word of an option means this name: all of it, or its beginning before a blank or dash."""
+    return name.lower() == word or name.lower().startswith((word + " ", word + "-"))
+
+
 def chosen(what: str, text: str, known: Sequence[str]) -> list[str]:
     """The names in a comma-separated option, in the order of `known`; an unknown one ends the program."""
     wanted = {word.strip().lower() for word in text.split(",") if word.strip()}
-    unknown = wanted - {name.lower() for name in known}
+    unknown = {word for word in wanted if not any(meant(name, word) for name in known)}
     if unknown:
         tell(f"unknown {what}: {', '.join(sorted(unknown))}; there are: {', '.join(known)}")
         raise SystemExit(2)
-    return [name for name in known if not wanted or name.lower() in wanted]
+    return [name for name in known if not wanted or any(meant(name, word) for word in wanted)]
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("--rows", default="", metavar="KEY,…", help=", ".join(row.key for row in ROWS))
-    parser.add_argument("--peers", default="", metavar="NAME,…", help=", ".join(peer.name for peer in PEERS))
+    parser.add_argument("--peers", default="", metavar="NAME,…", help=", ".join(NAMES))
     parser.add_argument("--rounds", type=int, default=5, help="rounds, of which the median is taken (default: 5)")
     parser.add_argument("--seconds", type=float, default=3, help="length of a round (default: 3)")
     parser.add_argument("--budget", action="store_true", help="also judge the budgets; exit 1 if one is broken")
@@ -50,17 +59,18 @@ def arguments() -> argparse.Namespace:
 
 
 @contextlib.contextmanager
-def running(classes: Sequence[type[Peer]], folder: str) -> Iterator[list[Peer]]:
-    """Start the peers on one site; stop them all in the end, whatever happens."""
-    root = os.path.join(folder, "site")
-    site.write(root)
-    peers = [peer(folder, root) for peer in classes]
+def running(classes: Sequence[type[Peer]], folder: str, group: str) -> Iterator[list[Peer]]:
+    """Start the peers on the content of their group; stop them all in the end, whatever happens."""
+    root = os.path.join(folder, group, "content")
+    os.makedirs(root)
+    CONTENTS[group](root)
+    present = [peer(os.path.dirname(root), root) for peer in classes if peer.found()]
     try:
-        for peer in peers:
+        for peer in present:
             peer.start()
-        yield peers
+        yield present
     finally:
-        for peer in peers:
+        for peer in present:
             peer.stop()
 
 
@@ -85,7 +95,7 @@ def run_row(row: Row, peers: Sequence[Peer], rounds: int, seconds: float, result
     for peer, cell in cells.items():
         cell.failure = peer.broken or peer.unable.get(row.key, "")
         attempt(cell, peer, "prepare", row, seconds)
-    for _ in range(rounds):
+    for _ in range(min(rounds, row.most)):
         for peer, cell in cells.items():
             attempt(cell, peer, "measure", row, seconds)
     for peer, cell in cells.items():
@@ -97,9 +107,9 @@ def check_up(peers: Sequence[Peer]) -> None:
     """Wait for each peer's first answer and for its line in the log; marks as broken those that owe it."""
     for peer in peers:
         try:
-            client.wait_until_up(peer.port, "/one.txt?up", peer.ended)
+            client.wait_until_up(peer.port, peer.probe + "?up", peer.ended)
             if peer.logs:
-                client.expect_log(peer.access_log, "/one.txt")
+                client.expect_log(peer.access_log, peer.probe)
         except PeerError as error:
             peer.broken = f"failed: {error}"
             tell(f"{peer.name} {peer.broken}")
@@ -107,19 +117,30 @@ def check_up(peers: Sequence[Peer]) -> None:
                 tell(file.read()[-2000:])
 
 
-def show(results: Results, rows: Sequence[Row], classes: Sequence[type[Peer]], peers: Sequence[Peer]) -> None:
-    names = [peer.name for peer in peers]
-    parts = [report.machine(), report.peers_table(classes), report.overview(results, rows, names)]
+def show(results: Results, rows: Sequence[Row], classes: Sequence[type[Peer]], names: list[str]) -> None:
+    """Print what there is to say of a group that has been measured."""
+    parts = [report.peers_table(classes), report.overview(results, rows, names)]
     parts += [report.row_table(results, row, names) for row in rows]
-    print("\n\n".join(parts), flush=True)
+    print("\n" + "\n\n".join(parts), flush=True)
+
+
+def run_group(group: str, rows: Sequence[Row], classes: Sequence[type[Peer]], options: argparse.Namespace) -> Results:
+    """Measure the rows of a group with its peers, which run only as long as that takes."""
+    results: Results = {}
+    with tempfile.TemporaryDirectory(prefix="forkserver-bench-") as folder:
+        os.chmod(folder, 0o755)  # servers that give up root must be able to read the content
+        with running(classes, folder, group) as present:
+            check_up(present)
+            for row in rows:
+                run_row(row, present, options.rounds, options.seconds, results)
+        show(results, rows, classes, [peer.name for peer in present])
+    return results
 
 
 def main() -> int:
     options = arguments()
     keys = chosen("row", options.rows, [row.key for row in ROWS])
-    names = chosen("peer", options.peers, [peer.name for peer in PEERS])
-    rows = [row for row in ROWS if row.key in keys]
-    classes = [peer for peer in PEERS if peer.name in names]
+    wanted = chosen("peer", options.peers, NAMES)
     if not shutil.which("wrk", path=PATH):
         tell("the load generator wrk is missing: apt install wrk")
         return 2
@@ -127,17 +148,16 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(DESCRIPTORS, hard), hard))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped then, too
     results: Results = {}
-    with tempfile.TemporaryDirectory(prefix="forkserver-bench-") as folder:
-        os.chmod(folder, 0o755)  # servers that give up root must be able to read the site
-        with running([peer for peer in classes if peer.found()], folder) as peers:
-            check_up(peers)
-            for row in rows:
-                run_row(row, peers, options.rounds, options.seconds, results)
-            show(results, rows, classes, peers)
+    print(report.machine(), flush=True)
+    for group in CONTENTS:
+        rows = [row for row in ROWS if row.key in keys and row.group == group]
+        classes = [peer for peer in PEERS if peer.name in wanted and peer.group == group]
+        if rows and classes:
+            results |= run_group(group, rows, classes, options)
     good = not any(cell.failure for (_, name), cell in results.items() if name == "forkserver")
     if options.budget:
         print("\nBudgets:\n")
-        good = report.budgets(results, rows, print) and good
+        good = report.budgets(results, [row for row in ROWS if row.key in keys], print) and good
     return 0 if good else 1
 
 

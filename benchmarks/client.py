@@ -32,9 +32,14 @@ def connect(port: int) -> http.client.HTTPConnection:
     return http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
 
 
-def get(connection: http.client.HTTPConnection, target: str, fields: Mapping[str, str] | None = None) -> Reply:
-    """One GET on the given connection, which is opened when it is not."""
-    connection.request("GET", target, headers={} if fields is None else dict(fields))
+def get(
+    connection: http.client.HTTPConnection,
+    target: str,
+    fields: Mapping[str, str] | None = None,
+    sent: bytes | None = None,
+) -> Reply:
+    """One GET, or POST of `sent`, on the given connection, which is opened when it is not."""
+    connection.request("GET" if sent is None else "POST", target, sent, {} if fields is None else dict(fields))
     return Reply(connection.getresponse())
 
 
@@ -63,17 +68,29 @@ def wait_until_up(port: int, target: str, ended: Callable[[], int | None], limit
     raise PeerError(f"no answer within {limit:.0f} s of its start")
 
 
-def expect(port: int, target: str, status: int, body: bytes | None, fields: Mapping[str, str]) -> Reply:
-    """Ask twice on one connection; raises PeerError unless both answers are as told (`body` None: any)."""
+def expect(
+    port: int,
+    target: str,
+    status: int,
+    body: bytes | None,
+    fields: Mapping[str, str],
+    *,
+    sent: bytes | None = None,
+    may_close: bool = False,
+) -> Reply:
+    """Ask twice on one connection; raises PeerError unless both answers are as told (`body` None: any).
+
+    `sent` is the body of a POST; without one it is a GET.
+    """
     connection = connect(port)
     try:
         for _ in range(2):
-            reply = get(connection, target, fields)
+            reply = get(connection, target, fields, sent)
             if reply.status != status:
                 raise PeerError(f"{target}: status {reply.status} where {status} is due")
             if body is not None and reply.body != body:
-                raise PeerError(f"{target}: other bytes than the file's ({len(reply.body)} for {len(body)})")
-            if reply.kept == (fields.get("Connection") == "close"):
+                raise PeerError(f"{target}: other bytes than due ({len(reply.body)} for {len(body)})")
+            if reply.kept == (fields.get("Connection") == "close") and not (may_close and not reply.kept):
                 raise PeerError(f"{target}: the connection {'stays open' if reply.kept else 'is closed'}")
         return reply
     except (OSError, http.client.HTTPException) as error:

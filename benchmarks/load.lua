@@ -5,8 +5,11 @@
 --   close     as same, a connection for each request
 --   pipeline  as same, sixteen requests at a time
 --   fresh     as same, conditional: If-Modified-Since, and If-None-Match where the server gave an ETag
+--   plain     TARGET with Host as its only field, the same bytes each time
+--   path      as unique, and the path after TARGET is new as well
+--   post      as same, a POST of 2 KiB
 
-local FILES, DEPTH = 2000, 16
+local FILES, DEPTH, BODY = 2000, 16, 2048
 
 -- The fields a browser sends; with Host, which wrk adds, eight.
 local function browser()
@@ -28,13 +31,38 @@ function make.same(target)
    return function() return bytes end
 end
 
+function make.plain(target)
+   local bytes = wrk.format("GET", target, {})
+   return function() return bytes end
+end
+
+function make.post(target)
+   local fields = browser()
+   fields["Content-Type"] = "application/octet-stream"
+   local bytes = wrk.format("POST", target, fields, string.rep("x", BODY))
+   return function() return bytes end
+end
+
+-- Gives the fields a referer and a cookie of their own; returns such a query.
+local function renew(fields, own)
+   fields["Referer"] = "http://localhost/page/" .. own
+   fields["Cookie"] = "session=" .. own .. "; theme=dark"
+   return "?n=" .. own
+end
+
 function make.unique(target, token)
    local fields, count = browser(), 0
    return function()
       count = count + 1
-      fields["Referer"] = "http://localhost/page/" .. token .. "/" .. count
-      fields["Cookie"] = "session=" .. token .. count .. "; theme=dark"
-      return wrk.format("GET", target .. "?n=" .. token .. count, fields)
+      return wrk.format("GET", target .. renew(fields, token .. count), fields)
+   end
+end
+
+function make.path(target, token)
+   local fields, count = browser(), 0
+   return function()
+      count = count + 1
+      return wrk.format("GET", target .. "/" .. token .. count .. renew(fields, token .. count), fields)
    end
 end
 

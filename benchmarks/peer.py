@@ -14,6 +14,8 @@ import subprocess
 import sys
 from typing import ClassVar
 
+from . import site
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PATH = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
 WORKERS = 2
@@ -39,6 +41,7 @@ def other_user() -> tuple[str, str] | None:
 class Peer:
     """One server under test; a second start of the same object is a second run of the same configuration."""
 
+    group: ClassVar[str] = "static"  # the rows it is started for: those of the same group
     name: ClassVar[str]
     program: ClassVar[str]
     install: ClassVar[str]
@@ -47,14 +50,19 @@ class Peer:
     logs: ClassVar[bool] = True
     connections: ClassVar[int] = 1024  # as many at once as it can serve
     version_flag: ClassVar[str] = "--version"
+    probe: ClassVar[str] = "/one.txt"  # what is asked to see whether it is up
 
-    def __init__(self, folder: str, site: str) -> None:
-        self.folder = os.path.join(folder, self.name)
-        self.site = site
+    def __init__(self, folder: str, root: str) -> None:
+        self.folder = os.path.join(folder, self.name.replace(" ", "-"))
+        self.site = root  # the folder of what is served
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
         self.broken = ""  # why it takes no part at all
         os.makedirs(self.folder)
+
+    def proof(self) -> bytes:
+        """The right answer to `probe`."""
+        return site.content("one.txt")
 
     @classmethod
     def found(cls) -> str | None:
@@ -76,7 +84,7 @@ class Peer:
 
     @property
     def access_log(self) -> str:
-        return os.path.join(self.folder, "access.log")
+        return os.path.join(self.folder, "access.log") if self.logs else self.output
 
     @property
     def output(self) -> str:

@@ -31,11 +31,14 @@ class Forkserver(Peer):
         return str(importlib.import_module("forkserver").__version__)
 
     def command(self) -> list[str]:
-        config = self.write(
-            "server.ini",
-            f"""[server]
+        config = self.write("server.ini", self.configuration(f"workers = {WORKERS}", f"static = {self.site}"))
+        return [sys.executable, "-m", "forkserver", "run", config]
+
+    def configuration(self, pool: str, mount: str) -> str:
+        """The INI file: options of the pool, and what is mounted at `/`."""
+        return f"""[server]
 listen = 127.0.0.1:{self.port}
-workers = {WORKERS}
+{pool}
 control = {self.folder}/control.sock
 pid = {self.folder}/forkserver.pid
 
@@ -48,10 +51,8 @@ error = stderr
 connections = {DESCRIPTORS}
 
 [/]
-static = {self.site}
-""",
-        )
-        return [sys.executable, "-m", "forkserver", "run", config]
+{mount}
+"""
 
 
 class Nginx(Peer):
@@ -100,6 +101,14 @@ class Apache(Peer):
     version_flag = "-v"
     modules = "/usr/lib/apache2/modules"
 
+    def content(self) -> str:
+        """The part of the configuration that says what is served."""
+        return f"""DocumentRoot {self.site}
+<Directory {self.site}>
+  AllowOverride None
+  Require all granted
+</Directory>"""
+
     def command(self) -> list[str]:
         user = other_user()
         loaded = "\n".join(
@@ -133,11 +142,7 @@ KeepAlive On
 KeepAliveTimeout 75
 MaxKeepAliveRequests 0
 EnableSendfile On
-DocumentRoot {self.site}
-<Directory {self.site}>
-  AllowOverride None
-  Require all granted
-</Directory>
+{self.content()}
 """,
         )
         return [str(self.found()), "-DFOREGROUND", "-f", config]
@@ -150,9 +155,9 @@ class Uwsgi(Peer):
     setup = "http11-socket, static-map, log-format; 2 connections only, since a process serves one at a time"
     connections = WORKERS
     unable: ClassVar[dict[str, str]] = {"idle": "one connection a process"}
+    line = '%(addr) - - [%(ltime)] "%(method) %(uri) %(proto)" %(status) %(size) "%(referer)" "%(uagent)"'
 
     def command(self) -> list[str]:
-        line = '%(addr) - - [%(ltime)] "%(method) %(uri) %(proto)" %(status) %(size) "%(referer)" "%(uagent)"'
         config = self.write(
             "uwsgi.ini",
             f"""[uwsgi]
@@ -165,7 +170,7 @@ need-app = false
 listen = 100
 static-map = /={self.site}
 req-logger = file:{self.access_log}
-log-format = {line}
+log-format = {self.line}
 """,
         )
         return [str(self.found()), "--ini", config]
@@ -183,10 +188,6 @@ class Granian(Peer):
     install = "pip install granian"
     setup = "WSGI, static-path-mount; does not log the static files, nor answer conditionally"
     logs = False
-
-    @property
-    def access_log(self) -> str:
-        return self.output
 
     def command(self) -> list[str]:
         self.write("hello.py", GRANIAN_APPLICATION)
@@ -208,10 +209,6 @@ class Bare(Peer):
     @classmethod
     def found(cls) -> str:
         return sys.executable
-
-    @property
-    def access_log(self) -> str:
-        return self.output
 
     def command(self) -> list[str]:
         return [sys.executable, "-m", "benchmarks.bare", str(self.port), os.path.join(self.site, "one.txt")]

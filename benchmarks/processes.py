@@ -52,11 +52,18 @@ def cpu_seconds(root: int) -> float:
 
 def pss_bytes(root: int) -> int:
     """Proportional set size of the tree, in bytes: what is shared counts once."""
-    total = 0
-    for pid in tree(root):
-        try:
-            with open(f"/proc/{pid}/smaps_rollup") as file:
-                total += sum(int(line.split()[1]) for line in file if line.startswith("Pss:"))
-        except GONE:
-            continue
-    return total * 1024
+    return sum(rollup(pid, "Pss:") for pid in tree(root))
+
+
+def private_bytes(pid: int) -> int:
+    """What one process shares with no other, in bytes: what its end would give back."""
+    return rollup(pid, "Private_")
+
+
+def rollup(pid: int, word: str) -> int:
+    """Sum of the lines of smaps_rollup that begin with `word`, in bytes."""
+    try:
+        with open(f"/proc/{pid}/smaps_rollup") as file:
+            return 1024 * sum(int(line.split()[1]) for line in file if line.startswith(word))
+    except GONE:
+        return 0

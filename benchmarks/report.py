@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import datetime
+import math
 import os
 import platform
 import sys
 import sysconfig
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
 from .peer import Peer
-from .rows import Figures, Row
+from .rows import DEADLINE, Figures, Row
 
 
 @dataclass
@@ -36,20 +37,26 @@ Results = dict[tuple[str, str], Cell]  # (row key, peer name)
 
 @dataclass(frozen=True)
 class Budget:
-    """`forkserver`'s figure in a row's first column is at most `limit`, or `limit` times that of `versus`."""
+    """`forkserver`'s figure in a row's first column is at most `limit`, or `limit` times that of `versus`.
+
+    With `least` it is at least that.
+    """
 
     row: str
     limit: float
     versus: str = ""
+    least: bool = False
 
     def judge(self, results: Results, column: str) -> tuple[str, bool]:
         """(sentence, holds); a figure that is missing does not hold."""
         ours = results.get((self.row, "forkserver"), Cell()).value(column)
         base = results.get((self.row, self.versus), Cell()).value(column) if self.versus else 1.0
-        wish = f"{self.row}: {column} ≤ {self.limit:g}" + (f" of {self.versus}" if self.versus else "")
+        sign = "≥" if self.least else "≤"
+        wish = f"{self.row}: {column} {sign} {self.limit:.3g}" + (f" of {self.versus}" if self.versus else "")
         if ours is None or not base:
             return f"{wish}: not measured", False
-        return f"{wish}: {ours / base:.2f}", ours / base <= self.limit
+        ratio = ours / base
+        return f"{wish}: {two_places(ratio)}", ratio >= self.limit if self.least else ratio <= self.limit
 
 
 BUDGETS = (
@@ -60,12 +67,30 @@ BUDGETS = (
     Budget("close", 1.2, "nginx"),
     Budget("idle", 2.0),
     Budget("cold", 150.0),
+    Budget("wsgi-hello", 1.5, "bjoern"),
+    Budget("wsgi-hello", 0.5, "uWSGI"),
+    Budget("wsgi-hello", 1 / 15, "gunicorn gthread"),
+    Budget("wsgi-unique", 0.7, "uWSGI"),
+    Budget("wsgi-slow10", 95.0, least=True),
+    Budget("wsgi-beside", 10.0),
+    Budget("wsgi-silent", 10.0),
+    Budget("wsgi-half-head", 10.0),
+    Budget("wsgi-half-body", 10.0),
+    Budget("wsgi-unread", 10.0),
 )
+MEASURES = {"static": "nginx", "wsgi": "gunicorn gthread"}  # with whom the others of a group are compared
 
 
 def number(value: float) -> str:
-    """Three digits that matter, thousands parted."""
+    """Three digits that matter, thousands parted; an infinite time is one that a deadline has ended."""
+    if value == math.inf:
+        return f"> {DEADLINE:g} s"
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def two_places(ratio: float) -> str:
+    """A ratio with two places, or with as many as a small one needs."""
+    return f"{ratio:.2f}" if ratio >= 0.1 else number(ratio)
 
 
 def table(head: Iterable[str], lines: Iterable[Iterable[str]]) -> str:
@@ -110,10 +135,10 @@ def peers_table(peers: Iterable[type[Peer]]) -> str:
 
 
 def ratio(results: Results, row: Row, name: str) -> str:
-    """A peer's first figure over that of nginx, the measure of all static servers."""
+    """A peer's first figure over that of the server which is the measure of the group."""
     ours = results.get((row.key, name), Cell()).value(row.columns[0])
-    base = results.get((row.key, "nginx"), Cell()).value(row.columns[0])
-    return f"{ours / base:.2f}" if ours is not None and base else ""
+    base = results.get((row.key, MEASURES[row.group]), Cell()).value(row.columns[0])
+    return two_places(ours / base) if ours is not None and base and math.inf not in (ours, base) else ""
 
 
 def row_table(results: Results, row: Row, names: Iterable[str]) -> str:
@@ -128,12 +153,12 @@ def row_table(results: Results, row: Row, names: Iterable[str]) -> str:
         return [name, number(cell.value(main) or 0.0), ratio(results, row, name), cell.spread(main), *rest]
 
     present = [name for name in names if (row.key, name) in results]
-    body = table((f"**{row.key}**", main, "of nginx", "least to most", *others), map(line, present))
+    body = table((f"**{row.key}**", main, f"of {MEASURES[row.group]}", "least to most", *others), map(line, present))
     return f"{row.title[0].upper()}{row.title[1:]}:\n\n{body}"
 
 
-def overview(results: Results, rows: Iterable[Row], names: list[str]) -> str:
-    """The first figure of each row, side by side, with the ratio to nginx."""
+def overview(results: Results, rows: Sequence[Row], names: list[str]) -> str:
+    """The first figure of each row, side by side, with the ratio to the measure of the group."""
 
     def entry(row: Row, name: str) -> str:
         value = results.get((row.key, name), Cell()).value(row.columns[0])
@@ -141,7 +166,7 @@ def overview(results: Results, rows: Iterable[Row], names: list[str]) -> str:
         return "-" if value is None else number(value) + (f" ({against})" if against else "")
 
     return table(
-        ("row", "figure", *names),
+        ("row" if rows[0].group == "static" else f"{rows[0].group} row", "figure", *names),
         ([row.title, row.columns[0], *(entry(row, name) for name in names)] for row in rows),
     )
 

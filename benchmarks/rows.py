@@ -1,7 +1,7 @@
 """What is measured: each row of the table, how it is checked first, and the figures it yields.
 
 A row turns a running peer into figures, by name; the first name of `columns` is the one by which servers are
-compared (less is better).
+compared (less is better).  The rows here are those of files; `wsgirows.py` has those of applications.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ Figures = dict[str, float]
 SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "load.lua")
 MIB = 1024 * 1024
 CONNECTIONS_IDLE = 2000
+DEADLINE = 5.0  # seconds after which an answer is not waited for any more, where that is a result
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Row:
     key: str
     title: str
     columns: ClassVar[tuple[str, ...]]
+    group: ClassVar[str] = "static"  # the peers it is for: those of the same group
+    most: ClassVar[int] = 1000  # rounds, however many are asked for
 
     def prepare(self, peer: Peer, seconds: float) -> None:
         """Check that the peer does what is to be measured (raises PeerError), and warm it up."""
@@ -51,10 +54,14 @@ class Load(Row):
     columns: ClassVar[tuple[str, ...]] = ("CPU µs/request", "requests/s", "p50 ms", "p99 ms")
 
     def prepare(self, peer: Peer, seconds: float) -> None:
+        self.check(peer)
+        self.measure(peer, min(1.0, seconds))
+
+    def check(self, peer: Peer) -> None:
+        """Raises PeerError unless the peer answers as it should."""
         for name in site.numbered()[::100] if self.mode == "many" else [self.target[1:]]:
             body = site.content(name) if self.status == 200 else None
             client.expect(peer.port, "/" + name, self.status, body, self.fields(peer))
-        self.measure(peer, min(1.0, seconds))
 
     def fields(self, peer: Peer) -> dict[str, str]:
         """The request fields that make this row what it is."""
@@ -72,19 +79,19 @@ class Load(Row):
         before = processes.cpu_seconds(peer.pid)
         requests, microseconds, received, errors, bad, p50, p99 = self.run(peer, seconds)
         cpu = processes.cpu_seconds(peer.pid) - before
-        logged = self.take_log(peer, requests)
+        logged = take_log(peer, requests)
         if errors or bad != (requests if self.status >= 400 else 0):
             raise PeerError(f"{errors} socket errors, {bad} of {requests} answers with a status of 400 or more")
         if not requests or received < requests * self.size:
             raise PeerError(f"{received} bytes in {requests} answers")
         if peer.logs and logged < requests:
             raise PeerError(f"{logged} lines in the access log for {requests} answers")
-        return self.figures(cpu, requests, microseconds / 1e6, received) | {
+        return self.figures(peer, cpu, requests, microseconds / 1e6, received) | {
             "p50 ms": p50 / 1000,
             "p99 ms": p99 / 1000,
         }
 
-    def figures(self, cpu: float, requests: int, seconds: float, _received: int) -> Figures:
+    def figures(self, _peer: Peer, cpu: float, requests: int, seconds: float, _received: int) -> Figures:
         return {"CPU µs/request": cpu * 1e6 / requests, "requests/s": requests / seconds}
 
     def run(self, peer: Peer, seconds: float) -> list[int]:
@@ -105,21 +112,21 @@ class Load(Row):
             raise PeerError(f"wrk: {(done.stderr or done.stdout).strip()[-200:]}")
         return [int(word) for word in result.split()]
 
-    @staticmethod
-    def take_log(peer: Peer, requests: int) -> int:
-        """Number of lines in the access log, once it has those of all requests or a second has passed.
 
-        The log is emptied: it grows by megabytes a second here, and every server appends.
-        """
-        lines, end = 0, time.monotonic() + 1.0
-        with open(peer.access_log, "rb") as file:
-            while True:
-                lines += sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
-                if lines >= requests or time.monotonic() > end or not peer.logs:
-                    break
-                time.sleep(0.01)
-        os.truncate(peer.access_log, 0)
-        return lines
+def take_log(peer: Peer, requests: int) -> int:
+    """Number of lines in the access log, once it has those of all requests or a second has passed.
+
+    The log is emptied: it grows by megabytes a second here, and every server appends.
+    """
+    lines, end = 0, time.monotonic() + 1.0
+    with open(peer.access_log, "rb") as file:
+        while True:
+            lines += sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
+            if lines >= requests or time.monotonic() > end or not peer.logs:
+                break
+            time.sleep(0.01)
+    os.truncate(peer.access_log, 0)
+    return lines
 
 
 @dataclass(frozen=True)
@@ -135,7 +142,7 @@ class Download(Load):
 
     columns: ClassVar[tuple[str, ...]] = ("CPU µs/MiB", "MiB/s", "p50 ms", "p99 ms")
 
-    def figures(self, cpu: float, requests: int, seconds: float, received: int) -> Figures:
+    def figures(self, _peer: Peer, cpu: float, requests: int, seconds: float, received: int) -> Figures:
         return {"CPU µs/MiB": cpu * 1e6 * MIB / received, "MiB/s": received / MIB / seconds}
 
 
@@ -144,9 +151,9 @@ def restart(peer: Peer) -> float:
     peer.stop()
     begin = time.perf_counter()
     peer.start()
-    reply = client.wait_until_up(peer.port, "/one.txt", peer.ended)
+    reply = client.wait_until_up(peer.port, peer.probe, peer.ended)
     took = time.perf_counter() - begin
-    if reply.status != 200 or reply.body != site.content("one.txt"):
+    if reply.status != 200 or reply.body != peer.proof():
         raise PeerError(f"the first answer is {reply.status} with {len(reply.body)} bytes")
     return took
 

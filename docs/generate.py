@@ -133,6 +133,8 @@ def file_page() -> str:
         *[line for section in sections() for line in section_lines(section)],
         roff.heading("Mounts"),
         *roff.paragraphs(words.MOUNTS),
+        roff.heading("Proxies"),
+        *roff.paragraphs(words.PROXIES),
         roff.heading("Log formats"),
         *roff.text(f"{words.FORMATS}{KNOWN}."),
         roff.heading("Example"),

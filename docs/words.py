@@ -105,6 +105,20 @@ SECTIONS = {
     "wsgi": ("wsgi = MODULE:ATTRIBUTE", "In a mount: an application in Python, called as PEP 3333 says."),
 }
 
+PROXIES = """\
+Peers that `trusted` names are believed when they tell of the client that they pass a request on for: by `Forwarded`
+(RFC 7239), or by `X-Forwarded-For`, `X-Forwarded-Proto`, `X-Forwarded-Host` and `X-Forwarded-Port`. Lists are read from
+the right: the first address that is not trusted is the client. Applications and logs then see its address, its scheme
+and the host that it asked for. Where both kinds of fields tell different things the request is refused.
+
+From all other peers these fields, every other `X-Forwarded-` field and `X-Real-IP` are left out.
+
+Where an address in `listen` is followed by the word `proxy`, each connection must begin with the PROXY protocol,
+version 1 or 2, and come from a trusted peer; all others are closed. The client is the one it tells.
+
+`connections_per_client` counts the clients that the PROXY protocol tells, and does not count trusted peers.
+"""
+
 FORMATS = """\
 Besides `common`, `combined` and `json`, the option `format` takes a string as Apache's LogFormat does. Known in it are
 """

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from forkserver.apps import AppError, BlockingApp
 from forkserver.config import Config, describe, section_of
+from forkserver.http.trust import Trust
 from forkserver.log import ErrorLog, access_writer
 from forkserver.log.format import compile_format
 from forkserver.log.slow import slow_log
@@ -92,6 +93,8 @@ class Server:
             threads=config.server.threads,
             slow=slow_log(config.log.slow, place.slow_log, role=f"worker {place.seat}"),
             slow_after=config.log.slow_after,
+            trust=Trust(config.server.trusted),
+            proxied=[listener.socket for listener in place.listeners if listener.address.proxy],
         )
         for app in loaded.apps():
             if app.blocking:

@@ -64,6 +64,8 @@ class Echo:
             "sha256": hashlib.sha256(body).hexdigest(),
             "spooled": not isinstance(request.body, bytes),
             "peer": request.peer[0],
+            "scheme": request.scheme,
+            "variables": (request.asked.ends or request.ends).variables,
             "pid": os.getpid(),
         }
         return Response(200, (("Content-Type", "application/json"),), json.dumps(facts).encode())

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from forkserver.config.converters import path, pieces, quoted
+from forkserver.config.converters import path, pieces, quoted, suggestion
 
 Kind = Literal["tcp4", "tcp6", "unix", "systemd"]
 
@@ -20,6 +20,7 @@ SYSTEMD_NAME = re.compile(r"[!-9;-~]{1,255}")  # sd_listen_fds_with_names(3): AS
 UNIX_BYTES = 107  # unix(7): sun_path holds 108 with its closing NUL
 HIGHEST_PORT = 65535
 SEVERAL = {"": ("0.0.0.0", "[::]"), "localhost": ("127.0.0.1", "[::1]")}  # noqa: S104 - asked for by its writer
+WORDS = ("proxy",)  # that may follow an address
 EVERY = {"tcp4": "0.0.0.0", "tcp6": "::"}  # noqa: S104 - compared with, not bound
 
 
@@ -34,9 +35,11 @@ class Address:
     path: str = ""  # unix: absolute
     name: str = ""  # systemd: as in LISTEN_FDNAMES
     optional: bool = field(default=False, compare=False)  # left out where the machine has no such address
+    proxy: bool = False  # who connects there says first whose connection it is, by the PROXY protocol
 
     def __str__(self) -> str:
-        return self.text
+        """As a person writes it; `text` alone is what the kernel binds."""
+        return f"{self.text} proxy" if self.proxy else self.text
 
 
 def addresses(text: str, folder: str) -> tuple[Address, ...]:
@@ -52,7 +55,17 @@ def addresses(text: str, folder: str) -> tuple[Address, ...]:
 
 
 def expand(piece: str, folder: str) -> tuple[Address, ...]:
-    """What one word means: `:8080` and `localhost:8080` are an IPv4 address and, where there is IPv6, one of that."""
+    """What one piece means: an address, and the words behind it."""
+    address, *words = piece.split()
+    for word in words:
+        if word not in WORDS:
+            why = f"{quoted(word)} is no word that may follow an address, as proxy may"
+            raise ValueError(f"{why}{suggestion(word, WORDS)}")
+    return tuple(replace(one, proxy="proxy" in words) for one in places(address, folder))
+
+
+def places(piece: str, folder: str) -> tuple[Address, ...]:
+    """`:8080` and `localhost:8080` are an IPv4 address and, where there is IPv6, one of that."""
     scheme, _, rest = piece.partition(":")
     if scheme == "unix":
         return (unix(rest, folder),)

@@ -14,7 +14,7 @@ from typing import Any
 
 from forkserver.config.converters import quoted, suggestion
 from forkserver.config.ini import Complaints, ConfigError, Entry, Section, Where, expand
-from forkserver.config.options import Limits, Log, Option, Server, declared
+from forkserver.config.options import Clash, Limits, Log, Option, Server, declared
 from forkserver.config.sources import entries, gather, reason, text_of
 
 __all__ = ["FIXED", "Config", "ConfigError", "Kinds", "Mount", "load", "parse", "section_of"]
@@ -88,10 +88,22 @@ class _Assembly:
     def run(self, text: str, name: str) -> Config:
         sections = gather(text, name, self.environ, self.complaints)
         self.refuse_repeated(sections)
-        fixed = {key: made(**self.values(key, entries(key, sections), made)) for key, made in FIXED.items()}
+        fixed = {key: self.fixed(key, entries(key, sections), made) for key, made in FIXED.items()}
         mounts = self.mounts(section for section in sections if section.name not in FIXED)
         self.complaints.raise_if_any()
         return Config(os.path.abspath(name), mounts=mounts, origins=self.origins, **fixed)
+
+    def fixed(self, name: str, found: list[Entry], made: type[Any]) -> Any:
+        """The options of a section that is always there."""
+        before = len(self.complaints)
+        values = self.values(name, found, made)
+        try:
+            return made(**values)
+        except Clash as clash:
+            if len(self.complaints) == before:  # else one of them is not what its writer meant anyway
+                where = next(entry.where for entry in found if entry.key == clash.key)
+                self.complaints.add(where, str(clash), name, clash.key)
+            return made()
 
     def refuse_repeated(self, sections: list[Section]) -> None:
         """Complain of [server] and the like when one file opens them twice; an included file may go on."""

@@ -34,9 +34,11 @@ from forkserver.config.converters import (
     user,
     workers,
 )
+from forkserver.config.networks import trusted
 
 __all__ = [
     "Address",
+    "Clash",
     "Convert",
     "Limits",
     "Log",
@@ -60,6 +62,7 @@ __all__ = [
     "path",
     "size",
     "text",
+    "trusted",
     "user",
     "workers",
 ]
@@ -108,6 +111,14 @@ def declared(section: type[Any]) -> dict[str, Option]:
     return {one.name: one.metadata["option"] for one in fields(section) if "option" in one.metadata}
 
 
+class Clash(ValueError):  # noqa: N818 - reads as the sentence it prints
+    """Options of one section that do not go together; said where `key` is given."""
+
+    def __init__(self, key: str, why: str) -> None:
+        super().__init__(why)
+        self.key = key
+
+
 @dataclass(frozen=True)
 class Server:
     """[server]: where it listens, and as whom it runs."""
@@ -116,7 +127,14 @@ class Server:
         "127.0.0.1:8080",
         addresses,
         "Addresses to listen at: 127.0.0.1:8080, [::1]:8080, :8080 for every address of the machine, "
-        "unix:PATH, systemd:NAME. Port 0 lets the kernel choose.",
+        "unix:PATH, systemd:NAME. Port 0 lets the kernel choose. The word proxy behind an address: who connects there "
+        "speaks the PROXY protocol.",
+    )
+    trusted: tuple[str, ...] = option(
+        "",
+        listing(trusted),
+        "Proxies that are believed when they tell who the client is: addresses, networks such as 10.0.0.0/8, and "
+        "unix: for whoever connects to a unix socket; empty: none.",
     )
     workers: Workers = option(  # noqa: RUF009 - declares the field
         "auto",
@@ -150,6 +168,12 @@ class Server:
         "Further files to read, patterns such as conf.d/*.ini, relative to this file.",
         compare=False,
     )
+
+    def __post_init__(self) -> None:
+        """Clash when the options do not go together."""
+        if not self.trusted and (spoken := [address for address in self.listen if address.proxy]):
+            why = "only who is trusted may connect there, and nobody is; name your proxies, as trusted = 10.0.0.0/8"
+            raise Clash("listen", f"{spoken[0]}: {why}")
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ class Fields(NamedTuple):
     length: int  # of the body: 0 when none is announced, CHUNKED
     sized: bool  # whether a Content-Length or Transfer-Encoding was given at all
     expects_continue: bool  # never in HTTP/1.0 (RFC 9110 section 10.1.1)
+    forwarded: bool = False  # whether there is a field of those that `speaks_for_others`
 
 
 class Effect(NamedTuple):
@@ -40,6 +41,7 @@ class Effect(NamedTuple):
     close: bool = False
     keep: bool = False
     expects: bool = False
+    forwarded: bool = False
     shadow: str | None = None  # the dashed name that an underscored one could be taken for
 
 
@@ -48,6 +50,14 @@ class Line(NamedTuple):
 
     item: Item
     effect: Effect | None
+
+
+def speaks_for_others(name: str) -> bool:
+    """Whether a field, its name in lower case, is one by which proxies tell of the request that they pass on.
+
+    Forwarded (RFC 7239), the X-Forwarded-… that were there before it, and nginx's X-Real-IP.
+    """
+    return name == "forwarded" or name.startswith("x-forwarded-") or name == "x-real-ip"
 
 
 def check_authority(value: bytes) -> None:
@@ -152,6 +162,8 @@ def _read(line: bytes) -> Line:
     item = (name, value.decode("latin-1"))
     if "_" in name:
         return Line(item, Effect(shadow=name.replace("_", "-")))
+    if speaks_for_others(name):
+        return Line(item, Effect(forwarded=True))
     rule = RULES.get(name)
     return Line(item, rule(value) if rule else None)
 
@@ -201,7 +213,7 @@ def _joined(items: Sequence[Item]) -> dict[str, str]:
 def _fields(items: tuple[Item, ...], values: dict[str, str], effects: Sequence[Effect], minor: int) -> Fields:
     """Put together what the lines mean, and refuse what they cannot mean together."""
     host, length = None, None
-    close = keep = expects = False
+    close = keep = expects = forwarded = False
     for effect in effects:
         if effect.host is not None:
             if host is not None:
@@ -214,10 +226,11 @@ def _fields(items: tuple[Item, ...], values: dict[str, str], effects: Sequence[E
         close |= effect.close
         keep |= effect.keep
         expects |= effect.expects
+        forwarded |= effect.forwarded
     if minor == 0:
         expects = False
         if length == CHUNKED:  # RFC 9112 section 6.1
             raise BadRequest(400, "HTTP/1.0 has no Transfer-Encoding")
     elif host is None:  # RFC 9112 section 3.2
         raise BadRequest(400, "there is no Host field")
-    return Fields(items, values, host, close, keep, length or 0, length is not None, expects)
+    return Fields(items, values, host, close, keep, length or 0, length is not None, expects, forwarded)

@@ -30,6 +30,7 @@ __all__ = [
     "Parser",
     "Request",
     "RequestLine",
+    "host_of",
 ]
 
 
@@ -48,7 +49,8 @@ class Ends:
     """The two ends of a connection; one object for all its requests.
 
     `peer` and `local` are address and port of the client and of the address it came in at; the client of a unix
-    socket is ("unix", 0).  `variables` are the same as a gateway interface names them (RFC 3875 section 4.1).
+    socket is ("unix", 0), and a port that a proxy does not tell is 0.  `variables` are the same as a gateway
+    interface names them (RFC 3875 section 4.1).
     """
 
     __slots__ = ("local", "peer", "variables")
@@ -207,7 +209,7 @@ class Parser:
         if not line.minor and not fields.sized and line.method in ("POST", "PUT"):
             raise BadRequest(411, "a POST or PUT of HTTP/1.0 needs a Content-Length")
         keep_alive = not fields.close and (line.minor > 0 or fields.keep)
-        host = _host(line.authority or fields.host or "")
+        host = host_of(line.authority or fields.host or "")
         head = Head(line, fields, host, fields.length, keep_alive, len(raw))
         if familiar:  # else it hardly comes again: another line would come with its fields first
             self._heads.put(raw, head)
@@ -244,7 +246,7 @@ def _start(buffer: bytes) -> int:
     return len(buffer)
 
 
-def _host(authority: str) -> str:
+def host_of(authority: str) -> str:
     """The host of a well-formed `host[:port]`, in lower case; an IPv6 address keeps its brackets."""
     name = authority[: authority.index("]") + 1] if authority.startswith("[") else authority.partition(":")[0]
     return name.lower()

@@ -11,7 +11,7 @@ import os
 import socket
 import stat
 from collections.abc import Iterable, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from forkserver.config.options import Address
 
@@ -83,7 +83,7 @@ def open_listeners(
     try:
         for address in addresses:
             if address.text in old:
-                result += old[address.text]
+                result += [_renamed(listener, address) for listener in old[address.text]]
                 continue
             opened = _open(address, gifts or {})
             fresh += opened
@@ -96,6 +96,11 @@ def open_listeners(
             listener.close()
         raise CannotListen(f"{address.text}: {_why(error, address)}") from error
     return result
+
+
+def _renamed(listener: Listener, address: Address) -> Listener:
+    """The same socket, where what is spoken there may have changed."""
+    return listener if listener.address == address else replace(listener, address=address)
 
 
 def _open(address: Address, gifts: dict[str, list[socket.socket]]) -> list[Listener]:

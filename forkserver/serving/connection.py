@@ -20,6 +20,7 @@ from forkserver.http.response import FileSlice
 from forkserver.serving.reply import Reply
 
 if TYPE_CHECKING:
+    from forkserver.http.forwarded import Passed
     from forkserver.http.request import Head
     from forkserver.serving.call import Call
     from forkserver.serving.routing import Mount
@@ -35,12 +36,13 @@ LINGER = 5.0  # seconds in which a peer may go on sending what nobody reads, so 
 class State(enum.IntEnum):
     """The life of a socket; the comment says what may follow."""
 
-    READING = 0  # for a head, or resting between two requests → BODY, RUNNING, WRITING, CLOSED
-    BODY = 1  # a body comes in → RUNNING, WRITING, CLOSED
-    RUNNING = 2  # an application has the floor, and nothing is there to be sent → WRITING, CLOSED
-    WRITING = 3  # a reply goes out → RUNNING, READING, LINGERING, CLOSED
-    LINGERING = 4  # half-closed, reading off what still comes (RFC 9112 section 9.6) → CLOSED
-    CLOSED = 5
+    GREETING = 0  # a proxy has to say whose connection this is → READING, WRITING, CLOSED
+    READING = 1  # for a head, or resting between two requests → BODY, RUNNING, WRITING, CLOSED
+    BODY = 2  # a body comes in → RUNNING, WRITING, CLOSED
+    RUNNING = 3  # an application has the floor, and nothing is there to be sent → WRITING, CLOSED
+    WRITING = 4  # a reply goes out → RUNNING, READING, LINGERING, CLOSED
+    LINGERING = 5  # half-closed, reading off what still comes (RFC 9112 section 9.6) → CLOSED
+    CLOSED = 6
 
 
 class Flushed(enum.Enum):
@@ -52,6 +54,7 @@ class Flushed(enum.Enum):
 
 
 INTEREST = {  # what epoll watches for
+    State.GREETING: select.EPOLLIN,
     State.READING: select.EPOLLIN,
     State.BODY: select.EPOLLIN,
     State.RUNNING: 0,
@@ -67,6 +70,7 @@ class Connection:
         "answered",
         "before",
         "began",
+        "believed",
         "buffer",
         "call",
         "counted",
@@ -76,6 +80,7 @@ class Connection:
         "interest",
         "mount",
         "moved",
+        "passed",
         "peer",
         "progress",
         "received",
@@ -95,7 +100,8 @@ class Connection:
         self.recv = accepted.recv
         self.send = accepted.send
         self.ends = ends
-        self.peer = ends.peer[0]
+        self.peer = ends.peer[0]  # while a request is in hand, the address of whom a trusted proxy names
+        self.believed = False  # when it says for whom it speaks
         self.counted = False  # among its client's connections
         self.state = State.READING
         self.interest = select.EPOLLIN  # as epoll knows it
@@ -109,11 +115,27 @@ class Connection:
         # The request in hand.
         self.began = 0.0
         self.received = 0  # bytes
+        self.passed: Passed | None = None  # what a trusted proxy says of it
         self.head: Head | None = None
         self.mount: Mount | None = None
         self.spool: Spool | None = None
         self.reply: Reply | None = None
         self.call: Call | None = None  # where an application has the request, or had, and the reply is not out
+
+    def introduce(self, ends: Ends) -> None:
+        """It is somebody else's connection, and a proxy only passes it on."""
+        self.ends = ends
+        self.peer = ends.peer[0]
+
+    def hear(self, passed: Passed | None) -> None:
+        """A trusted proxy says something of the request in hand; None once that is answered."""
+        self.passed = passed
+        self.peer = self.asker.peer[0]
+
+    @property
+    def asker(self) -> Ends:
+        """The ends of the request in hand: those that a trusted proxy tells of, else the connection's."""
+        return (self.passed.ends if self.passed else None) or self.ends
 
     def enter(self, state: State, now: float) -> None:
         """Begin a state, and its clock."""
@@ -150,7 +172,7 @@ class Connection:
     @property
     def silent(self) -> bool:
         """New, and nothing was said on it yet."""
-        return self.state is State.READING and not self.buffer and self.answered == 0
+        return self.state in (State.GREETING, State.READING) and not self.buffer and self.answered == 0
 
     @property
     def line(self) -> str:
@@ -251,6 +273,10 @@ def _slow(moved: int, elapsed: float, rate: int) -> bool:
     return bool(rate) and elapsed > GRACE and moved < rate * elapsed
 
 
+def _greeting(connection: Connection, now: float, limits: Limits) -> str:
+    return "the proxy did not say in time for whom it speaks" if now - connection.since > limits.header_timeout else ""
+
+
 def _reading(connection: Connection, now: float, limits: Limits) -> str:
     elapsed = now - connection.since
     if connection.idle:
@@ -287,6 +313,7 @@ def _lingering(connection: Connection, now: float, limits: Limits) -> str:
 
 
 _OVERDUE = {
+    State.GREETING: _greeting,
     State.READING: _reading,
     State.BODY: _body,
     State.RUNNING: lambda connection, now, limits: "",  # the application has limits of its own

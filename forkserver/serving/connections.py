@@ -8,11 +8,13 @@ from __future__ import annotations
 import resource
 import select
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from forkserver.config.options import Limits
-from forkserver.http.request import Ends
+from forkserver.http import proxyprotocol
+from forkserver.http.request import BadRequest, Ends
+from forkserver.http.trust import NOBODY, Trust
 from forkserver.serving.clock import Clock
 from forkserver.serving.connection import INTEREST, Connection, State
 from forkserver.serving.doors import Door, Doors
@@ -37,10 +39,14 @@ class Connections:
         clock: Clock,
         clients: Clients,
         log: ErrorLog,
+        trust: Trust = NOBODY,
+        proxied: Collection[socket.socket] = (),
     ) -> None:
+        """`proxied` are those of the listeners where connections begin with the PROXY protocol."""
         self.epoll, self.limits, self.clock, self.clients, self.log = epoll, limits, clock, clients, log
+        self.trust = trust
         self.by_descriptor: dict[int, Connection] = {}
-        self.doors = Doors(listeners, epoll)
+        self.doors = Doors(listeners, epoll, proxied)
         self.busy = False  # all threads are: the siblings' turn
         self.turn_away: Callable[[Connection], None] = self.close  # set by whoever can speak with clients
         # The applications need descriptors, too: for files, for databases.
@@ -88,14 +94,47 @@ class Connections:
             return False
         sock, peer = accepted
         connection = Connection(sock, Ends(peer, door.local), self.clock.now)
+        connection.believed = peer[0] in self.trust
+        if door.proxied:
+            if not connection.believed:
+                self.log.info(f"{peer[0]}: may not speak for others here, as it is not among [server] trusted: closed")
+                sock.close()
+                return True
+            connection.state = State.GREETING
         self.by_descriptor[connection.descriptor] = connection
         self.epoll.register(connection.descriptor, READABLE)
-        if self.limits.connections_per_client:
+        if not door.proxied:
             self._count(connection)
         return True
 
+    def introduce(self, connection: Connection) -> bool:
+        """A proxy says whose connection this is.  False when it has not come to an end with that, or must go.
+
+        One that is not whole is waited for; one that is none ends the connection without a word, as nobody can know
+        whom the rest comes from.  Of a client that it cannot name nothing more is believed.
+        """
+        try:
+            preamble = proxyprotocol.parse(connection.buffer)
+        except BadRequest as error:
+            self.log.info(f"{connection.peer}: {error.why}: closed")
+            self.close(connection)
+            return False
+        if preamble is None:
+            return False
+        connection.buffer = connection.buffer[preamble.size :]
+        if preamble.client and preamble.local:
+            connection.introduce(Ends(preamble.client, preamble.local))
+            connection.believed = connection.peer in self.trust
+        elif preamble.relayed:
+            connection.believed = False
+        connection.enter(State.READING, self.clock.now)
+        self._count(connection)
+        return connection.state is State.READING
+
     def _count(self, connection: Connection) -> None:
-        """Count it among its client's, and turn it away when those are too many."""
+        """Count it among its client's, and turn it away when those are too many; a trusted proxy is many clients."""
+        if not self.limits.connections_per_client or connection.believed:
+            return
         connection.counted = True
         if self.clients.hold(connection.peer, 1) > self.limits.connections_per_client:
             self.turn_away(connection)
@@ -122,7 +161,7 @@ class Connections:
     def close(self, connection: Connection) -> None:
         """Off the books, and gone."""
         if self.by_descriptor.pop(connection.descriptor, None) and connection.counted:
-            self.clients.hold(connection.peer, -1)
+            self.clients.hold(connection.ends.peer[0], -1)
         connection.close()
         if not self.doors.open:
             self.open_doors()

@@ -12,8 +12,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, BinaryIO
 
 from forkserver.config.options import Limits
+from forkserver.http.forwarded import Believer, silenced
 from forkserver.http.request import Asked, BadRequest, Head, HeadLimits, Parser, Request
 from forkserver.http.response import CONTINUE, Response, error_response
+from forkserver.http.trust import NOBODY, Trust
 from forkserver.serving.calls import Calls
 from forkserver.serving.clock import Clock
 from forkserver.serving.connection import Connection, State
@@ -39,12 +41,16 @@ class Conversations:
         progress: Progress,
         log: ErrorLog,
         calls: Calls | None = None,
+        trust: Trust = NOBODY,
     ) -> None:
         """`calls` are for applications that may take their time; None where there are no such."""
         self.site, self.limits, self.clock = site, limits, clock
         self.delivery, self.progress, self.log, self.calls = delivery, progress, log, calls
         self.heads = HeadLimits(limits.request_line, limits.field, limits.fields, limits.field_count)
         self.parser = Parser(self.heads)
+        self.believer = Believer(trust)
+        self.hinted = False  # that somebody speaks for others who may not
+        self.introduce: Callable[[Connection], bool] = lambda connection: False  # set by who knows all connections
 
     # From bytes to a request.
 
@@ -66,8 +72,36 @@ class Conversations:
         connection.buffer = buffer[head.size :]
         connection.began = self.clock.wall
         connection.received = head.size
+        if head.fields.forwarded:
+            return self._pass_on(connection, head, buffer[: head.size])
         self._meet(connection, head, buffer[: head.size])
         return True
+
+    def _pass_on(self, connection: Connection, head: Head, raw: bytes) -> bool:
+        """The peer speaks for somebody else: who is trusted is heard, and of others that is left out.
+
+        Where some are trusted no reply is kept for the same bytes, since they mean one thing here and another there.
+        """
+        raw = b"" if self.believer.trust else raw
+        if not connection.believed:
+            self._hint(connection)
+            self._meet(connection, silenced(head), raw)
+            return True
+        try:
+            passed = self.believer.hear(head, connection.ends)
+        except BadRequest as error:
+            self.refuse(connection, error.status, error.why, head)
+            return False
+        connection.hear(passed)
+        self._meet(connection, passed.head, raw)
+        return True
+
+    def _hint(self, connection: Connection) -> None:
+        """Tell once, for who has set up a proxy and wonders."""
+        if not self.hinted:
+            self.hinted = True
+            what = "tells of a client by fields such as X-Forwarded-For; they are left out, as it is not trusted"
+            self.log.info(f"{connection.peer} {what} ([server] trusted); this is said once")
 
     def _meet(self, connection: Connection, head: Head, raw: bytes) -> None:
         """A head is whole: what does it want, and may it?"""
@@ -130,6 +164,8 @@ class Conversations:
         """Ask the application.  `raw` are the bytes of a request that was nothing but its head."""
         clock, script = self.clock, mount.prefix
         asked = Asked(head, script, head.line.path[len(script) :])
+        if passed := connection.passed:
+            asked.scheme, asked.ends = passed.scheme, passed.ends
         if mount.app.blocking:
             assert self.calls is not None
             self.calls.begin(connection, asked, mount, body)
@@ -167,6 +203,7 @@ class Conversations:
 
 
 _STEPS: dict[State, Callable[[Conversations, Connection], bool]] = {
+    State.GREETING: lambda talk, connection: talk.introduce(connection),
     State.READING: Conversations._read_head,
     State.BODY: Conversations._read_body,
 }

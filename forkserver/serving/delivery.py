@@ -120,6 +120,8 @@ class Delivery:
         else:
             self._release(connection)
         connection.head = connection.mount = None
+        if connection.passed:
+            connection.hear(None)
         connection.answered += 1
         if reply.keep:
             connection.enter(State.READING, self.clock.now)
@@ -135,7 +137,7 @@ class Delivery:
         return self.ledger.enter(
             Exchange(  # in the order of its fields: by name it would cost twice as much
                 connection.peer,
-                connection.ends.peer[1],
+                connection.asker.peer[1],
                 connection.ends.local[1],
                 head.host if head else "",
                 head,

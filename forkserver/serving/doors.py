@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import select
 import socket
+from collections.abc import Collection
 
 REBALANCE = 16  # connections after which a listener goes to the end of the kernel's queue of waiters
 
@@ -21,8 +22,9 @@ PASSING = {
 class Door:
     """One listener, watched with EPOLLEXCLUSIVE: a connection wakes one worker, not all (epoll_ctl(2))."""
 
-    def __init__(self, listener: socket.socket, epoll: select.epoll) -> None:
-        self.listener, self.epoll = listener, epoll
+    def __init__(self, listener: socket.socket, epoll: select.epoll, *, proxied: bool = False) -> None:
+        """`proxied`: who comes in here says first whose connection it is, by the PROXY protocol."""
+        self.listener, self.epoll, self.proxied = listener, epoll, proxied
         self.descriptor = listener.fileno()
         self.unix = listener.family == socket.AF_UNIX
         self.local: tuple[str, int] = ("unix", 0) if self.unix else listener.getsockname()[:2]
@@ -63,8 +65,11 @@ class Door:
 class Doors:
     """All listeners of a worker, open or shut together."""
 
-    def __init__(self, listeners: list[socket.socket], epoll: select.epoll) -> None:
-        self._doors = {listener.fileno(): Door(listener, epoll) for listener in listeners}
+    def __init__(
+        self, listeners: list[socket.socket], epoll: select.epoll, proxied: Collection[socket.socket] = ()
+    ) -> None:
+        """`proxied` are those of the listeners where connections begin with the PROXY protocol."""
+        self._doors = {listener.fileno(): Door(listener, epoll, proxied=listener in proxied) for listener in listeners}
         self.open = False
 
     def at(self, descriptor: int) -> Door | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 SLOW = 0.0005  # seconds of an average call, above which an application is given to another thread at once
 QUICK = 0.0004  # ... and below which it no longer is
 WEIGHT = 0.125  # of a new time in the average
-LONGEST = 0.1  # seconds, as which anything longer counts there: one long stream says little of other calls
+LONGEST = 4 * SLOW  # seconds, as which anything longer counts there: one that was held up says little of others
 
 
 class Pace:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import select
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from forkserver.config.options import Limits
+from forkserver.http.trust import NOBODY, Trust
 from forkserver.log.format import AccessFormat
 from forkserver.serving.calls import Calls
 from forkserver.serving.clock import Clock
@@ -57,9 +58,12 @@ class Worker:
         threads: int = 1,
         slow: ErrorLog | None = None,
         slow_after: float = 0.0,
+        trust: Trust = NOBODY,
+        proxied: Collection[socket.socket] = (),
     ) -> None:
         """`server` is the value of the Server field, "" for none; without `access` no access log is written.
 
+        `proxied` are those of the listeners where connections begin with the PROXY protocol.
         Calls that take longer than `slow_after` seconds (0: any time) are told to `slow`.
         """
         self.limits, self.orders, self.figures, self.log = limits, orders, figures, log
@@ -67,7 +71,14 @@ class Worker:
         self.clock = Clock()
         self.ledger = Ledger(access, access_format)
         self.connections = Connections(
-            epoll=self.epoll, listeners=listeners, limits=limits, clock=self.clock, clients=figures, log=log
+            epoll=self.epoll,
+            listeners=listeners,
+            limits=limits,
+            clock=self.clock,
+            clients=figures,
+            log=log,
+            trust=trust,
+            proxied=proxied,
         )
         self.delivery = Delivery(
             clock=self.clock, ledger=self.ledger, log=log, server=server, close=self.connections.close
@@ -94,8 +105,10 @@ class Worker:
             progress=figures.desk(0),
             log=log,
             calls=self.calls,
+            trust=trust,
         )
         self.connections.turn_away = self.talk.turn_away
+        self.talk.introduce = self.connections.introduce
         self.next_sweep = 0.0
         self.leaving: Leaving | None = None
         self.done = False
@@ -239,7 +252,7 @@ class Worker:
         self.connections.unwatch(connection)
 
     def _more(self, connection: Connection) -> None:
-        """Bytes of a body, or an error that reading them will tell."""
+        """Bytes of a body or of a proxy's greeting, or an error that reading them will tell."""
         data = self._received(connection)
         if data is None:
             return
@@ -327,7 +340,7 @@ class Worker:
         now = self.clock.now
         for connection in self.connections.all():
             if leaving.may_close(connection, now):
-                self.serve(connection)
+                _READY[connection.state](self, connection)
                 if leaving.may_close(connection, now):
                     self.connections.close(connection)
             elif leaving.over(now):
@@ -337,6 +350,7 @@ class Worker:
 
 
 _READY: dict[State, Callable[[Worker, Connection], None]] = {
+    State.GREETING: Worker._more,
     State.READING: Worker.serve,
     State.BODY: Worker._more,
     State.RUNNING: Worker._leave_alone,

@@ -174,7 +174,7 @@ def test_the_deadline_can_be_extended():
 def test_who_else_may_be_in_the_application(threads, workers):
     seen = []
     app = mounted(tells(seen.append))
-    app.threads, app.workers = threads, workers
+    app.employ(threads=threads, workers=workers, errors=print)
     app.respond(call_of())
     assert seen[0]["wsgi.multithread"] is (threads > 1)
     assert seen[0]["wsgi.multiprocess"] is (workers > 1)

@@ -78,7 +78,7 @@ def test_each_header_is_a_tuple_of_two(item):
     [(b"A", "b"), (None, "b"), (1, "b")],
 )
 def test_a_name_of_another_type(item):
-    with pytest.raises(TypeError, match="cannot be the name of a header"):
+    with pytest.raises(TypeError, match="the name of a header is a str, not"):
         start()("200 OK", [item])
 
 
@@ -120,6 +120,12 @@ def test_date_and_server_are_the_servers():
 def test_order_and_repetition_stay():
     headers = [("Set-Cookie", "a=1"), TEXT, ("Set-Cookie", "b=2"), ("set-cookie", "")]
     assert said(headers=headers)[1] == tuple(headers)
+
+
+def test_white_space_around_a_value_is_no_part_of_it():
+    """Django's `Set-Cookie` begins with a space; on the wire there would be two."""
+    headers = [("Set-Cookie", " id=1; Path=/"), ("X-Two", "\ta b \t"), ("X-None", "  ")]
+    assert said(headers=headers)[1] == (("Set-Cookie", "id=1; Path=/"), ("X-Two", "a b"), ("X-None", ""))
 
 
 def test_the_length_stands_apart():
@@ -212,7 +218,7 @@ def test_exc_info_at_the_first_call():
         raise RuntimeError("broken")
     except RuntimeError:
         first = start()
-        first("500 Broken", [], sys.exc_info())
+        first("500 Broken", [], exc_info=sys.exc_info())  # by name is not the standard's way, but that of some
     assert first.made == (500, (), None)
 
 

@@ -103,12 +103,35 @@ class Chromium:
     def _load(self, method: str, **parameters: Any) -> None:
         self._events.clear()
         assert "errorText" not in self.call(method, **parameters)
+        self._wait_for_load()
+
+    def _wait_for_load(self) -> None:
         while not any(event["method"] == "Page.loadEventFired" for event in self._events):
             self._events.append(self._hear())
 
+    def type(self, selector: str, text: str) -> None:
+        """Type into the element that a CSS selector finds."""
+        self._found(selector, "focus()")
+        self.call("Input.insertText", text=text)
+
+    def click(self, selector: str) -> None:
+        """Click on an element that leads to another page, and wait until that is loaded."""
+        self._found(selector, "scrollIntoView({block: 'center', behavior: 'instant'})")
+        box = self._found(selector, "getBoundingClientRect().toJSON()")
+        place = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+        self._events.clear()
+        for kind in ("mousePressed", "mouseReleased"):
+            self.call("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **place)
+        self._wait_for_load()
+
+    def _found(self, selector: str, then: str) -> Any:
+        found = f"document.querySelector({json.dumps(selector)})"
+        assert self.value(f"{found} !== null"), f"the page has no {selector}"
+        return self.value(f"{found}.{then}")
+
     def value(self, expression: str) -> Any:
-        """What a JavaScript expression gives on the page."""
-        return self.call("Runtime.evaluate", expression=expression, returnByValue=True)["result"]["value"]
+        """What a JavaScript expression gives on the page; None for undefined."""
+        return self.call("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
 
     def screenshot(self, path: Path) -> None:
         """Save the whole page as PNG."""

@@ -62,7 +62,12 @@ def test_several_addresses(text, expected):
         ("[::ffff:127.0.0.1]:80", "write 127.0.0.1:80"),
         ("unix:", "one path is expected, on one line"),
         ("systemd:", "systemd: lacks the name of a socket, as in systemd:web"),
-        ("systemd:a b", "systemd:a b is not the name of a socket, as in systemd:web"),
+        ("systemd:a:b", "systemd:a:b is not the name of a socket, as in systemd:web"),
+        ("127.0.0.1:80 proxi", '"proxi" is no word that may follow an address, as proxy may; did you mean proxy?'),
+        ("127.0.0.1:80 ssl", '"ssl" is no word that may follow an address, as proxy may'),
+        ("unix:/run/a b", '"b" is no word that may follow an address, as proxy may'),
+        ("proxy", '"proxy" is not an address; a port is missing, as in proxy:8080'),
+        ("127.0.0.1:80, 127.0.0.1:80 proxy", "127.0.0.1:80 is given twice"),
         ("127.0.0.1:80, 127.0.0.1:80", "127.0.0.1:80 is given twice"),
         (":80, [::]:80", "[::]:80 is given twice"),
         ("127.0.0.1:80, :80", "0.0.0.0:80 contains 127.0.0.1:80 already; keep one of them"),
@@ -86,3 +91,25 @@ def test_the_path_of_a_unix_socket_fits_the_kernel():
 
 def test_only_the_second_half_of_a_short_form_may_be_missing():
     assert [address.optional for address in addresses(":8080, [::1]:9090", ".")] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("127.0.0.1:80 proxy", ["127.0.0.1:80 proxy"]),
+        ("127.0.0.1:80\tproxy  proxy", ["127.0.0.1:80 proxy"]),
+        (":80 proxy, 127.0.0.1:81", ["0.0.0.0:80 proxy", "[::]:80 proxy", "127.0.0.1:81"]),
+        ("unix:x.sock proxy\nsystemd:web proxy", ["unix:/etc/x.sock proxy", "systemd:web proxy"]),
+    ],
+)
+def test_a_word_after_the_address_says_what_is_spoken_there(text, expected):
+    found = addresses(text, "/etc")
+    assert [str(address) for address in found] == expected
+    assert addresses(", ".join(expected), "/") == found
+    assert [address.proxy for address in found] == [one.endswith(" proxy") for one in expected]
+
+
+def test_what_is_spoken_there_makes_another_address_of_the_same_socket():
+    plain, proxied = addresses("127.0.0.1:80", "/")[0], addresses("127.0.0.1:80 proxy", "/")[0]
+    assert plain != proxied
+    assert plain.text == proxied.text

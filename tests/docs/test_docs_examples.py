@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from docs import words
+from docs import generate, words
 from forkserver import __version__, config
 from forkserver.apps import KINDS
-from forkserver.config import Config, ConfigError
+from forkserver.config import Config, ConfigError, describe
 from tests.daemons import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -43,7 +43,7 @@ def test_examples_are_good(text: str, tmp_path: Path) -> None:
 
 
 def test_the_map_of_a_site(tmp_path: Path) -> None:
-    made = parsed(EXAMPLES[0], tmp_path)
+    made = parsed(next(text for text in EXAMPLES if "[/downloads]" in text), tmp_path)
     mounts = {config.section_of(mount): mount.kind for mount in made.mounts}
     assert mounts == {
         "/": "static",
@@ -89,6 +89,21 @@ def test_files_that_are_named_exist(name: str) -> None:
 def test_make_knows_the_targets_that_are_named(target: str) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert re.search(rf"^{target}:", makefile, re.MULTILINE)
+
+
+def test_settings_of_other_servers_lead_to_options_that_there_are() -> None:
+    """The words between backquotes in the right column, such as `workers = MIN-MAX` or `forkserver reload`."""
+    options = {row.key for row in describe.rows(KINDS)}
+    section = README.partition("\n## Coming from gunicorn or uWSGI\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `.*\| ([^|]+) \|$", section, re.MULTILINE)
+    assert len(rows) > 40
+    for word in re.findall(r"`([^`]+)`", "\n".join(rows)):
+        name, *more = word.split(" ")
+        if name == "forkserver":
+            assert more[0] in words.COMMANDS
+            assert all(option in generate.commands()[more[0]].format_help() for option in more[1:]), word
+        elif not name.startswith(("[", "/", "wsgi.")):
+            assert name in options, word
 
 
 def test_the_changelog_begins_with_this_version() -> None:

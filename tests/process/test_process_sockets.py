@@ -106,6 +106,14 @@ def test_kept_listeners_stay_what_they_are(tmp_path: Path) -> None:
         assert sorted(path.name for path in tmp_path.iterdir()) == ["a.sock"]
 
 
+def test_a_kept_listener_may_be_spoken_to_otherwise(tmp_path: Path) -> None:
+    with listening(f"127.0.0.1:0, unix:{tmp_path}/a.sock") as old:
+        fresh = open_listeners(addresses(f"127.0.0.1:0 proxy, unix:{tmp_path}/a.sock proxy", "/"), BACKLOG, old)
+        assert [listener.address.proxy for listener in fresh] == [True, True]
+        assert [listener.socket for listener in fresh] == [listener.socket for listener in old]
+        assert [listener.inode for listener in fresh] == [listener.inode for listener in old]
+
+
 def test_a_failure_leaves_kept_listeners_open(tmp_path: Path) -> None:
     with listening(f"unix:{tmp_path}/a.sock") as old:
         (tmp_path / "file").write_text("")

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from forkserver.config.options import Limits
+from forkserver.http.forwarded import Passed
+from forkserver.http.request import Ends
 from forkserver.http.response import FileSlice, Response
 from forkserver.serving.connection import GRACE, LINGER, TURN, Connection, Flushed, State
 from forkserver.serving.reply import BrokenOff, compose
@@ -44,6 +46,37 @@ def test_reading_is_overdue(pair: Pair, buffer: bytes, answered: int, now: float
     connection, _ = pair
     connection.buffer, connection.answered = buffer, answered
     assert bool(connection.overdue(now, LIMITS)) is overdue
+
+
+@pytest.mark.parametrize("buffer", [b"", b"PROXY TCP4 "])
+def test_a_proxys_greeting_is_overdue(pair: Pair, buffer: bytes) -> None:
+    connection, _ = pair
+    connection.state, connection.buffer = State.GREETING, buffer
+    assert not connection.overdue(10.0, LIMITS)
+    assert connection.overdue(10.1, LIMITS)
+
+
+def test_a_new_connection_is_silent_until_something_is_said(pair: Pair) -> None:
+    connection, _ = pair
+    for state in (State.GREETING, State.READING):
+        connection.state, connection.buffer = state, b""
+        assert connection.silent
+        connection.buffer = b"P"
+        assert not connection.silent
+
+
+def test_who_asks_is_whom_the_proxy_names_while_the_request_is_in_hand(pair: Pair) -> None:
+    connection, _ = pair
+    own, client = connection.ends, Ends(("192.0.2.99", 5), ("192.0.2.2", 443))
+    assert (connection.peer, connection.asker) == ("192.0.2.1", own)
+    connection.hear(Passed(head_of(), client, "https"))
+    assert (connection.peer, connection.asker) == ("192.0.2.99", client)
+    connection.hear(Passed(head_of(), None, "https"))
+    assert (connection.peer, connection.asker) == ("192.0.2.1", own)
+    connection.hear(None)
+    assert (connection.peer, connection.asker) == ("192.0.2.1", own)
+    connection.introduce(client)
+    assert (connection.peer, connection.asker) == ("192.0.2.99", client)
 
 
 @pytest.mark.parametrize(

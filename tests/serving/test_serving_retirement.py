@@ -16,7 +16,7 @@ from forkserver.serving import tenure
 from forkserver.serving.clock import Clock
 from forkserver.serving.ledger import Ledger
 from forkserver.serving.retirement import LOOK, NEVER, SPREAD, Retirement
-from forkserver.serving.tenure import LONGEST_SLEEP, Tenure, own_memory
+from forkserver.serving.tenure import LONGEST_SLEEP, Tenure, all_memory, own_memory
 from tests.serving.fakes import FakeLog
 
 MANY = 1 << 40
@@ -139,6 +139,10 @@ def test_an_idle_worker_sleeps_until_its_end_and_no_longer() -> None:
 
 
 def test_memory_of_its_own_is_what_nobody_shares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    status = tmp_path / "status"
+    status.write_text("VmPeak:\t   99999 kB\nVmRSS:\t    1000 kB\nRssAnon:\t     300 kB\nVmSwap:\t      24 kB\n")
+    monkeypatch.setattr(tenure, "STATUS", str(status))
+    assert all_memory() == 1 << 20
     rollup = tmp_path / "smaps_rollup"
     rollup.write_text(
         "563c8c729000-7ffd4e710000 ---p 00000000 00:00 0                          [rollup]\n"
@@ -156,19 +160,22 @@ def test_the_kernel_tells_what_was_taken() -> None:
         before = own_memory()
         taken.write(b"x" * size)
         during = own_memory()
+        assert all_memory() > during - size // 2
     assert size * 3 // 4 < during - before < size * 3
     assert own_memory() < during - size // 2
 
 
 def test_memory_is_read_only_when_it_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[int] = []
-    monkeypatch.setattr(tenure, "own_memory", lambda: looks.append(1) or 5000)
+    monkeypatch.setattr(tenure, "all_memory", lambda: looks.append(1) or 2 << 20)
+    monkeypatch.setattr(tenure, "own_memory", lambda: 5000)
     assert Office(Limits(requests=10)).look(100.0) == []
     assert looks == []
     office = Office(Limits(memory=10_000))
     for _ in range(12):
         assert office.look(1.0) == []
     assert len(looks) == 2
+    assert office.log.told == []
     monkeypatch.setattr(tenure, "own_memory", lambda: 3 << 20)
     assert office.look(LOOK) == ["3.0 MiB of memory of its own"]
 
@@ -182,3 +189,15 @@ def test_where_the_kernel_does_not_tell_it_is_said_once(tmp_path: Path, monkeypa
     assert level == "warning"
     assert words == f"the limit of memory does not hold: {tmp_path}/none: No such file or directory"
     assert office.look(100.0) == ["115 s in service"]
+
+
+def test_the_long_look_is_taken_only_when_it_may_find_something(monkeypatch: pytest.MonkeyPatch) -> None:
+    long_looks: list[int] = []
+    monkeypatch.setattr(tenure, "own_memory", lambda: long_looks.append(1) or 9000)
+    monkeypatch.setattr(tenure, "all_memory", lambda: 8000)
+    office = Office(Limits(memory=10_000))
+    assert office.look(LOOK) == []
+    assert long_looks == []
+    monkeypatch.setattr(tenure, "all_memory", lambda: 80_000)
+    office.look(LOOK)
+    assert long_looks == [1]

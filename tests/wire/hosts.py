@@ -43,6 +43,11 @@ KINDS = {
         validated=True,
     ),
     "echo": Kind(section="[/echo]\necho = yes", good="/echo/any?x=1", back="/echo?back"),
+    "wsgi": Kind(
+        section="[/wsgi]\nwsgi = tests.wire.application",
+        good="/wsgi/good",
+        back="/wsgi/back",
+    ),
 }
 
 SECTIONS = "\n".join(kind.section for kind in KINDS.values())

@@ -7,7 +7,6 @@ files beside this one.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from forkserver.apps.wsgi.bodies import answer
 from forkserver.apps.wsgi.environ import Environ, base_of, tell_length, template_of
@@ -54,9 +53,7 @@ class Wsgi:
         Raises what the application does, TypeError, ValueError or WsgiError for a reply that is none.
         """
         asked = request.asked
-        template = asked.note
-        environ = self._environ(request) if template is None else template.copy()
-        environ.update((asked.ends or request.ends).variables)
+        environ = (asked.note or self._template(request)) | (asked.ends or request.ends).variables
         environ["forkserver.deadline"] = request.extend
         if request.body or asked.head.length:
             environ["wsgi.input"], length = input_of(request.body)
@@ -71,11 +68,11 @@ class Wsgi:
                 return Response(status, fields, piece, length_told)
         return answer(start, result)
 
-    def _environ(self, request: Request) -> dict[str, Any]:
-        """The environ of a request whose like was not seen before."""
+    def _template(self, request: Request) -> Environ:
+        """What the environ of a request whose like was not seen before has in common with those of its like."""
         template = template_of(self._base, request.asked)
         if template["SERVER_NAME"]:
             request.asked.note = template
-            return template.copy()
-        template["SERVER_NAME"] = request.local[0]
+        else:  # which of our addresses it is, another request of the same bytes may answer otherwise
+            template["SERVER_NAME"] = request.local[0]
         return template

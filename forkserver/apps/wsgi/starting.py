@@ -33,6 +33,7 @@ OURS = frozenset({"date", "server"})  # what an application says of these is lef
 _MADE: Memo[tuple[str, tuple[tuple[str, str], ...]], Made] = Memo(
     512, 256 << 10, lambda key, _: len(key[0]) + sum([len(name) + len(value) for name, value in key[1]])
 )
+_KINDS: Memo[str, str] = Memo(512, 16 << 10)  # names that may be sent, as they are spelt: in lower case
 
 
 class WsgiError(Exception):
@@ -52,22 +53,20 @@ UNKNOWN = Unknown()
 
 
 class Start:
-    """The `start_response` of one request.
+    """The `start_response` of one request."""
 
-    Attributes of the class, not slots: one that is made for each request, and mostly keeps its defaults, costs less so.
-    """
-
-    made: Made | None = None  # what was said
-    response: Response | None = None  # what was begun by `write`
-    wrote = False
-    out = False  # the head is on its way
-    over = False  # the application has returned
-    _send: Callable[[bytes], None] | None = None
+    __slots__ = ("_send", "made", "out", "over", "request", "response", "wrote")
 
     def __init__(self, request: Request) -> None:
         self.request = request
+        self.made: Made | None = None  # what was said
+        self.response: Response | None = None  # what was begun by `write`
+        self._send: Callable[[bytes], None] | None = None
+        self.wrote = False
+        self.out = False  # the head is on its way
+        self.over = False  # the application has returned
 
-    def __call__(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None, /) -> Callable[[bytes], None]:
+    def __call__(self, status: str, headers: list[tuple[str, str]], /, exc_info: Any = None) -> Callable[[bytes], None]:
         """TypeError or ValueError, which names the culprit, for what is no head; WsgiError when it is not its time.
 
         With `exc_info` what was said before is replaced; once that is on its way, the error is raised again.
@@ -133,7 +132,8 @@ def _make(status: str, headers: list[tuple[str, str]]) -> Made:
         if kind in OURS:
             continue
         if kind != "content-length":
-            fields.append((name, value))
+            # RFC 9110 section 5.5: white space around a value is no part of it.  Django's cookies begin with a space.
+            fields.append((name, value.strip(" \t")))
         elif length is not None:
             raise ValueError("start_response: Content-Length is given twice")
         elif not _LENGTH.fullmatch(value):
@@ -157,23 +157,35 @@ def _code(status: str) -> int:
 
 
 def _checked(item: tuple[str, str]) -> tuple[str, str, str]:
-    """(name, value, name in lower case) as plain str."""
+    """(name, value, name in lower case) of a header."""
+    if type(item) is tuple and len(item) == 2:
+        name, value = item
+        kind = _KINDS.young.get(name) if type(name) is str else None
+        if kind and type(value) is str and value.isascii() and value.isprintable():
+            return name, value, kind
+    return _examined(item)
+
+
+def _examined(item: tuple[str, str]) -> tuple[str, str, str]:
+    """The same, of one that is not as simple as most; plain str whatever they were."""
     if not isinstance(item, tuple) or len(item) != 2:
         raise TypeError(f"start_response: a header is a tuple of name and value, not {_shown(item)}")
     name, value = item
-    if not isinstance(name, str) or not FIELD_NAME.fullmatch(name):
-        raise (ValueError if isinstance(name, str) else TypeError)(
-            f"start_response: {_shown(name)} cannot be the name of a header"
-        )
+    if not isinstance(name, str):
+        raise TypeError(f"start_response: the name of a header is a str, not {_shown(name)}")
+    if not FIELD_NAME.fullmatch(name):
+        raise ValueError(f"start_response: {_shown(name)} cannot be the name of a header")
     if not isinstance(value, str):
         raise TypeError(f"start_response: the value of {name} is a str, not {type(value).__name__}")
+    if not FIELD_VALUE.fullmatch(value):
+        wrong = next(letter for letter in value if not FIELD_VALUE.fullmatch(letter))
+        raise ValueError(f"start_response: {wrong!a} in the value of {name} cannot be sent in a header")
+    name, value = str.__str__(name), str.__str__(value)
     kind = name.lower()
     if kind in HOP_BY_HOP:
         raise ValueError(f"start_response: {name} belongs to the connection, which is the server's")
-    if not (value.isascii() and value.isprintable()) and not FIELD_VALUE.fullmatch(value):
-        wrong = next(letter for letter in value if not FIELD_VALUE.fullmatch(letter))
-        raise ValueError(f"start_response: {wrong!a} in the value of {name} cannot be sent in a header")
-    return str.__str__(name), str.__str__(value), kind
+    _KINDS.put(name, kind)
+    return name, value, kind
 
 
 def _shown(thing: object) -> str:

@@ -1,0 +1,1 @@
+"""Real applications, driven over the wire."""

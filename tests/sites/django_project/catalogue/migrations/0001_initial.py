@@ -1,0 +1,21 @@
+from django.core.validators import MinValueValidator
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    initial = True
+
+    dependencies = ()
+
+    operations = (
+        migrations.CreateModel(
+            name="Product",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=80, unique=True)),
+                ("price", models.DecimalField(decimal_places=2, max_digits=8, validators=[MinValueValidator(0)])),
+                ("added", models.DateTimeField(auto_now_add=True)),
+            ],
+            options={"ordering": ("name",)},
+        ),
+    )

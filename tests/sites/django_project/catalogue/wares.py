@@ -1,0 +1,3 @@
+"""A module that a deploy changes."""
+
+EDITION = "first edition"

@@ -1,0 +1,1 @@
+"""A Django project as people deploy it: it knows nothing of the server that runs it."""
