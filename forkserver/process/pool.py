@@ -1,7 +1,7 @@
-"""The pool: molds and workers as the master's children, forked, heard, ended and buried.
+"""The pool: workers as the master's children, forked, heard, ended and buried; beside them their molds.
 
-Carries out what `children.py` plans.  Knows the messages of workers and molds; knows nothing of signals, commands or
-why a generation is wanted.
+Carries out what `children.py` plans.  Knows the messages of workers, while those of molds are known to `molds.py`;
+knows nothing of signals, commands or why a generation is wanted.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 from forkserver.process import children, messages
 from forkserver.process.children import Action, Child, Children, Life
 from forkserver.process.evidence import Evidence
-from forkserver.process.forking import ended, ending, kill
+from forkserver.process.forking import ended, kill
 from forkserver.process.generation import Generation, Logs
 from forkserver.process.loading import LOAD_LIMIT
 from forkserver.process.messages import Channel, Garbled
+from forkserver.process.molds import Molds
 from forkserver.process.program import Program
 from forkserver.process.scoreboard import SEATS, Scoreboard, Seat
 
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from forkserver.log import ErrorLog
 
 QUIT_LIMIT = 2.0  # seconds from an order to leave at once until whoever is left is killed
-MOLD_PAUSE = 1.0  # seconds before a mold that died is made anew; twice as long each time that it does not come up
-LONGEST_MOLD_PAUSE = 60.0
 
 
 class Pool:
@@ -40,9 +39,7 @@ class Pool:
         self.logs: dict[int, Logs] = {}  # by seat: those that its worker writes to
         self.evidence = Evidence()
         self.generations: dict[int, Generation] = {}  # the current one and the candidate
-        self.molds: dict[int, float] = {}  # living ones by pid, with the time by which they must have gone
-        self.mold_due = 0.0  # when a mold that died may be made anew
-        self.mold_pause = MOLD_PAUSE
+        self.molds = Molds(self)
         # Who takes an interest: set by the master.
         self.let_go: Callable[[], None] = lambda: None  # in a child: the master's own things
         self.failed: Callable[[int, str], None] = lambda generation, why: None  # a candidate
@@ -56,14 +53,7 @@ class Pool:
 
     def keep(self, now: float) -> None:
         """Do what is to be done at this moment."""
-        if self._lacks_mold() and now >= self.mold_due and (current := self.current):
-            try:
-                self.start_mold(current)
-            except OSError as error:
-                self._mold_died(current, f"could not be forked: {error.strerror}")
-        for pid in [pid for pid, limit in self.molds.items() if now >= limit]:
-            kill(pid)
-            self.molds[pid] = float("inf")
+        self.molds.keep(now)
         able = [generation.number for generation in self.generations.values() if generation.loaded]
         for action in self.children.plan(now, able):
             self.carry_out(action)
@@ -73,11 +63,7 @@ class Pool:
 
     def next_deadline(self, now: float) -> float:
         """When `keep` has something to do even if nothing happens."""
-        new_mold = self.mold_due if self._lacks_mold() else float("inf")
-        return min(self.children.next_deadline(now), new_mold, *self.molds.values())
-
-    def _lacks_mold(self) -> bool:
-        return bool(self.current and not self.current.mold and not self.children.stopping)
+        return min(self.children.next_deadline(now), self.molds.next_deadline())
 
     def read(self, seat: int) -> Seat:
         return self.board.slots[seat].read(seat)
@@ -99,7 +85,7 @@ class Pool:
     @property
     def empty(self) -> bool:
         """Nobody is left."""
-        return not self.children.by_seat and not self.molds
+        return not self.children.by_seat and not self.molds.living
 
     def drain(self) -> None:
         """Nobody is wanted any more: workers finish and leave, molds go, our copies of the listeners are closed.
@@ -108,7 +94,7 @@ class Pool:
         """
         self.children.stopping = True
         for generation in self.generations.values():
-            self.hang_up(generation)
+            self.molds.hang_up(generation)
             for listener in generation.listeners:
                 listener.close()
             generation.listeners = []
@@ -210,13 +196,7 @@ class Pool:
             words = self.evidence.of_death(code, self.read(seat), time.monotonic(), by_us=child.killed)
             going = child.life in (Life.DRAINING, Life.LEAVING) or self.children.stopping
             self._bury(child, words, expected=code == 0 and going)
-        for generation in list(self.generations.values()):
-            if generation.mold == pid:
-                if generation.channel:  # it may have said why, and be hung up for that
-                    self._hear_mold(generation)
-                if generation.mold == pid:
-                    self._mold_died(generation, ending(code))
-        self.molds.pop(pid, None)
+        self.molds.reaped(pid, code)
 
     def _bury(self, child: Child, words: str, *, expected: bool) -> None:
         """Take a worker off the books, say how it ended, leave the seat clean."""
@@ -234,15 +214,7 @@ class Pool:
         if candidate:
             self.failed(child.generation, f"its first worker failed: {words}")
 
-    # Molds.
-
-    def start_mold(self, generation: Generation) -> None:
-        """Fork the generation's mold and listen to it.  OSError when the system refuses."""
-        channel = generation.start_mold(self.program, self.board, lambda: self._leave_behind(generation))
-        self.molds[generation.mold] = float("inf")
-        self.selector.register(channel, selectors.EVENT_READ, lambda: self._hear_mold(generation))
-
-    def _leave_behind(self, generation: Generation) -> None:
+    def leave_behind(self, generation: Generation) -> None:
         """A mold's first act: close what is not for it or its workers, who are handed their log files one by one."""
         self.let_go()
         self.selector.close()
@@ -258,69 +230,6 @@ class Pool:
                     listener.socket.close()
         for logs in {other.logs for other in self.generations.values()}:
             logs.close()
-
-    def _hear_mold(self, generation: Generation) -> None:
-        assert generation.channel is not None
-        try:
-            heard = generation.channel.receive()
-        except Garbled as error:
-            self.log.error(f"mold {generation.number} said {error}: killed")
-            kill(generation.mold)
-            heard = None
-        if heard is None:  # its death is reported when it is reaped
-            self._close_channel(generation)
-            return
-        for message, beside in heard:
-            messages.discard(*beside)
-            if isinstance(message, messages.Loaded):
-                generation.loaded = True
-                self.mold_pause = MOLD_PAUSE
-            elif isinstance(message, messages.Hazards):
-                self._meet_hazards(generation, message.found)
-            elif isinstance(message, messages.NotSpawned):
-                self.log.error(f"worker {message.seat} could not be forked: {message.why}")
-            elif isinstance(message, messages.Refused):
-                self.log.debug(f"mold {generation.number} could not load")
-                self.failed(generation.number, message.why)
-
-    def _meet_hazards(self, generation: Generation, found: str) -> None:
-        """Loading left things behind that a fork does not bear."""
-        left = f"loading the applications left {found}"
-        if generation.config.server.preload == "yes":
-            self.log.warning(f"{left}: workers are forked all the same, as [server] preload = yes")
-            return
-        self.log.warning(f"{left}, which a fork does not bear, so each worker loads its applications by itself")
-        generation.hazards = True
-        self.hang_up(generation)
-        try:
-            self.start_mold(generation)
-        except OSError as error:
-            self._mold_died(generation, f"could not be forked: {error.strerror}")
-
-    def _close_channel(self, generation: Generation) -> None:
-        if generation.channel:
-            self.selector.unregister(generation.channel)
-            generation.channel.close()
-        generation.channel, generation.loaded = None, False
-
-    def _mold_died(self, generation: Generation, words: str) -> None:
-        generation.mold, generation.loaded = 0, False
-        if generation.number == self.children.generation:
-            self.mold_due = time.monotonic() + self.mold_pause
-            self.log.error(f"mold {generation.number} {words}; its workers serve on, it is made anew")
-            self.mold_pause = min(2 * self.mold_pause, LONGEST_MOLD_PAUSE)
-        else:
-            self.failed(generation.number, f"the process that loads the applications {words}")
-
-    def hang_up(self, generation: Generation) -> None:
-        """A mold is needed no more: it ends when its line does, and one that is still loading is ended at once."""
-        if generation.mold:
-            now = time.monotonic()
-            self.molds[generation.mold] = now + QUIT_LIMIT if generation.loaded else now
-        if generation.channel:
-            generation.channel.send(messages.Quit())
-        self._close_channel(generation)
-        generation.mold = 0
 
 
 _CARRY_OUT: dict[type, Callable[[Pool, Any], None]] = {

@@ -2,7 +2,7 @@
 
 Listeners bound, logs opened, a new mold has loaded the applications, its first worker is ready: only then is the new
 generation the current one and the old one drains.  Any failure before that leaves everything as it was.  Knows the
-order of the steps; what each of them takes is known to `sockets.py`, `generation.py` and `pool.py`.
+order of the steps; what each of them takes is known to `sockets.py`, `generation.py`, `pool.py` and `molds.py`.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Transition:
         self.generation = Generation(number, config, listeners, logs)
         pool.generations[number] = self.generation
         try:
-            pool.start_mold(self.generation)
+            pool.molds.start(self.generation)
         except OSError as error:
             self.undo()
             raise CannotChange(f"no process to load the applications in: {error.strerror}") from error
@@ -81,7 +81,7 @@ class Transition:
         children = self.pool.children
         if self.promoted:
             # The old mold, too, holds the listeners: until it has gone, one that was dropped is not closed.
-            alone = self.pool.molds.keys() <= {self.generation.mold}
+            alone = self.pool.molds.living.keys() <= {self.generation.mold}
             return "settled" if (children.settled() and alone) or now >= self.limit else None
         if now >= self.limit:
             raise CannotChange(f"the applications did not load within {LOAD_LIMIT:g} s")
@@ -102,7 +102,7 @@ class Transition:
         self.pool.children.promote(config.server.workers, config.limits.graceful_timeout)
         if not self.old:
             return
-        self.pool.hang_up(self.old)
+        self.pool.molds.hang_up(self.old)
         _close_but(self.old.listeners, self.generation.listeners)
         if self.old.logs is not self.generation.logs:
             self.old.logs.close()
@@ -114,7 +114,7 @@ class Transition:
             return
         for action in self.pool.children.dismiss(time.monotonic()):
             self.pool.carry_out(action)
-        self.pool.hang_up(self.generation)
+        self.pool.molds.hang_up(self.generation)
         _close_but(self.generation.listeners, self._kept)
         if self.old and self.old.logs is not self.generation.logs:
             self.generation.logs.close()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Start
-from tests.daemons import PATIENCE, Daemon, descriptors
+from tests.daemons import PATIENCE, Daemon, children_of, descriptors
 
 CONFIG = """
 [server]
@@ -212,6 +212,8 @@ def test_one_file_for_errors_and_slow_requests_is_opened_once(start: Start, site
     daemon.write(daemon.config.replace("[log]", f"[log]\nerror = {both}\nslow = {both}"))
     assert daemon.reload()["ok"]
     assert held(daemon.process.pid, both) == 1
+    while len(children_of(daemon.process.pid)) > 3:
+        pass  # until the workers of before have gone, with what the master held of them
     before = daemon.holdings()
     both.rename(tmp_path / "both.log.1")
     daemon.send(signal.SIGUSR1)

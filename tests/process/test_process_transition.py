@@ -16,27 +16,34 @@ from forkserver.process.generation import Generation, Logs
 from forkserver.process.transition import LOAD_LIMIT, SETTLE_LIMIT, CannotChange, Transition
 
 
+class FakeMolds:
+    """Forks nobody."""
+
+    def __init__(self) -> None:
+        self.gone: list[int] = []
+        self.living: dict[int, float] = {}
+        self.trouble: OSError | None = None
+
+    def start(self, generation: Generation) -> None:
+        if self.trouble:
+            raise self.trouble
+
+    def hang_up(self, generation: Generation) -> None:
+        self.gone.append(generation.number)
+
+
 class FakePool:
     """What a transition asks of the pool; forks nobody."""
 
     def __init__(self) -> None:
         self.children = Children(want=0, graceful=1.0, seats=16)
         self.generations: dict[int, Generation] = {}
-        self.gone: list[int] = []
-        self.molds: dict[int, float] = {}
+        self.molds = FakeMolds()
         self.carried: list[Action] = []
-        self.trouble: OSError | None = None
 
     @property
     def current(self) -> Generation | None:
         return self.generations.get(self.children.generation)
-
-    def start_mold(self, generation: Generation) -> None:
-        if self.trouble:
-            raise self.trouble
-
-    def hang_up(self, generation: Generation) -> None:
-        self.gone.append(generation.number)
 
     def carry_out(self, action: Action) -> None:
         self.carried.append(action)
@@ -97,9 +104,9 @@ def test_nothing_is_settled_while_an_old_mold_holds_the_listeners(pool: FakePool
     complete(pool, transition, 2.0)
     pool.act(2.0)
     transition.generation.mold = 7
-    pool.molds = {6: 0.0, 7: float("inf")}
+    pool.molds.living = {6: 0.0, 7: float("inf")}
     assert transition.advance(2.0) is None
-    del pool.molds[6]
+    del pool.molds.living[6]
     assert transition.advance(2.0) == "settled"
 
 
@@ -112,7 +119,7 @@ def test_the_same_listeners_and_logs_go_on(pool: FakePool, config: Config) -> No
     assert second.generation.listeners[0] is first.generation.listeners[0]
     assert second.generation.logs is first.generation.logs
     complete(pool, second, 1.0)
-    assert pool.gone == [1]
+    assert pool.molds.gone == [1]
     assert list(pool.generations) == [2]
     assert second.generation.listeners[0].socket.fileno() >= 0
 
@@ -123,7 +130,7 @@ def test_loading_has_a_limit(pool: FakePool, config: Config) -> None:
     with pytest.raises(CannotChange, match="the applications did not load within 120 s"):
         transition.advance(LOAD_LIMIT)
     transition.undo()
-    assert (pool.generations, pool.gone) == ({}, [1])
+    assert (pool.generations, pool.molds.gone) == ({}, [1])
     transition.generation.logs.close()  # those of the first start are its caller's
 
 
@@ -137,7 +144,7 @@ def test_settling_has_a_limit_so_that_dying_workers_do_not_keep_the_cure_away(po
 def test_without_a_process_nothing_has_changed(pool: FakePool, config: Config) -> None:
     first = begin(pool, config)
     complete(pool, first, 0.0)
-    pool.trouble = OSError(11, "Resource temporarily unavailable")
+    pool.molds.trouble = OSError(11, "Resource temporarily unavailable")
     with pytest.raises(CannotChange, match="no process to load the applications in: Resource temporarily unavailable"):
         begin(pool, config, 1.0)
     assert pool.current is first.generation
