@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest.register_assert_rewrite("tests.sites.common", "tests.sites.visitor", "tests.sites.hosting")
+from tests.sites.hosting import DJANGO, FLASK, WEBPY, Host, running
 
-from tests.sites.hosting import DJANGO, FLASK, WEBPY, Host, running  # noqa: E402 - their assertions explain themselves
+pytest.register_assert_rewrite("tests.sites.common")  # its assertions explain themselves
 
 
 @pytest.fixture(scope="session")

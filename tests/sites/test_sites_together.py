@@ -13,11 +13,16 @@ ALONE = """
 listen = 127.0.0.1:0
 workers = 1
 threads = 1
+trusted = 127.0.0.1
 """
+PROXIED = ("X-Forwarded-For: 192.0.2.7", "X-Forwarded-Proto: https", "X-Forwarded-Host: shop.test")
 
 
 def test_three_frameworks_in_one_process(start: Start, tmp_path: Path) -> None:
-    """Each answers below its own prefix, whoever was asked before; one visitor has a session with each of them."""
+    """Each answers below its own prefix, whoever was asked before; one visitor has a session with each of them.
+
+    What a trusted proxy says of the client is in the links that they make.
+    """
     hosts = {f"/{site.code}": Host(site, tmp_path / site.code) for site in (DJANGO, FLASK, WEBPY)}
     for host in hosts.values():
         host.folder.mkdir()
@@ -33,5 +38,9 @@ def test_three_frameworks_in_one_process(start: Start, tmp_path: Path) -> None:
             assert (facts["multithread"], facts["multiprocess"]) == (False, False)
             pids.add(facts["pid"])
     assert list(pids) == daemon.workers()
+    for mount, host in hosts.items():
+        path = host.path("facts", mount)
+        facts = visitor.get(path, *PROXIED).json
+        assert (facts["REMOTE_ADDR"], facts["absolute"]) == ("192.0.2.7", f"https://shop.test{path}")
     assert visitor.connections == 1
     visitor.close()

@@ -7,7 +7,7 @@ VAR = Path(os.environ["SHOP_VAR"])
 
 SECRET_KEY = "a secret for tests alone"
 DEBUG = False
-ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
+ALLOWED_HOSTS = ["127.0.0.1", "shop.test"]
 ROOT_URLCONF = "shop.urls"
 WSGI_APPLICATION = "shop.wsgi.application"
 
