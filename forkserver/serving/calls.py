@@ -114,9 +114,10 @@ class Calls:
 
     def _learn(self, connection: Connection, key: ShapeKey, response: Response) -> None:
         """A reply of a shape that is not among the young: the long way, and it is kept for the next time."""
-        shape = self.shapes.get(key)
+        bodied = connection.head is not None and has_body(connection.head.line.method, response.status)
+        known = self.shapes.get(key)
         reply = self.delivery.answer(connection, response)
-        if shape is None and reply.keep and not reply.source:
+        if known is None and bodied and reply.keep and not reply.source:
             self.shapes.put(key, Shape(reply))
 
     def _half_sent(self, connection: Connection, reply: Reply, sent: int) -> None:

@@ -33,7 +33,7 @@ format = %h %{{remote}}p %V %{{X-Forwarded-For}}i \\"%r\\" %>s
 static = {site}/one
 [two.test/]
 static = {site}/two
-[/wsgi]
+[/showing]
 wsgi = showing
 path = {folder}
 """
@@ -153,7 +153,7 @@ def test_a_stranger_is_not(behind: Behind, mark: str) -> None:
 def test_a_wsgi_application_sees_the_client(behind: Behind, mark: str) -> None:
     lines = (*LINES, "Proxy: http://evil.test", "X-Forwarded_Ssl: on")
     with behind.plain() as proxy, behind.plain(STRANGER) as stranger:
-        for target in (f"/wsgi/{mark}", f"http://inner.test/wsgi/{mark}"):
+        for target in (f"/showing/{mark}", f"http://inner.test/showing/{mark}"):
             for _ in range(3):
                 told = facts(proxy.ask(request("GET", target, *lines)))
                 assert (told["REMOTE_ADDR"], told["SERVER_PORT"]) == ("192.0.2.1", "443")
