@@ -17,7 +17,7 @@ import pytest
 
 from tests.daemons import PATIENCE, Daemon
 from tests.preambles import binary, block, further
-from tests.wire.hosts import SECTIONS, Host, Run, make_site
+from tests.wire.hosts import Host, Run, make_site
 from tests.wire.talk import Reply, Talk, request
 
 CONFIG = """
@@ -33,7 +33,9 @@ format = %h %{{remote}}p %V %{{X-Forwarded-For}}i \\"%r\\" %>s
 static = {site}/one
 [two.test/]
 static = {site}/two
-[/wsgi]
+[/echo]
+echo = yes
+[/showing]
 wsgi = showing
 path = {folder}
 """
@@ -57,7 +59,7 @@ class Behind:
         self.folder = folder
         (folder / "showing.py").write_text(SHOWING)
         config = CONFIG.format(folder=folder, site=make_site(folder), limits=limits)
-        self.daemon = Daemon(folder, config + SECTIONS.format(site=folder / "site")).start()
+        self.daemon = Daemon(folder, config).start()
         self.ports = [name.rpartition(":")[2] for name in self.daemon.status()["listening"]]
 
     def plain(self, source: tuple[str, int] | None = None) -> Talk:
@@ -153,7 +155,7 @@ def test_a_stranger_is_not(behind: Behind, mark: str) -> None:
 def test_a_wsgi_application_sees_the_client(behind: Behind, mark: str) -> None:
     lines = (*LINES, "Proxy: http://evil.test", "X-Forwarded_Ssl: on")
     with behind.plain() as proxy, behind.plain(STRANGER) as stranger:
-        for target in (f"/wsgi/{mark}", f"http://inner.test/wsgi/{mark}"):
+        for target in (f"/showing/{mark}", f"http://inner.test/showing/{mark}"):
             for _ in range(3):
                 told = facts(proxy.ask(request("GET", target, *lines)))
                 assert (told["REMOTE_ADDR"], told["SERVER_PORT"]) == ("192.0.2.1", "443")
