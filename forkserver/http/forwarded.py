@@ -62,6 +62,9 @@ class Story(NamedTuple):
     depth: int = 1  # how many trusted proxies the request came through, so far as is known
 
 
+NOTHING = Story()
+
+
 def silenced(head: Head) -> Head:
     """The same head without the fields that its sender has no right to."""
     items = tuple([item for item in head.fields.items if not speaks_for_others(item[0])])
@@ -91,7 +94,7 @@ class Believer:
         told = tuple([value(name, "") for name in NAMES])
         story = self._stories.get(told)
         if story is None:
-            standard = _standard(told[0], self.trust)
+            standard = _standard(told[0], self.trust) if told[0] else NOTHING
             story = _agreed(standard, _customary(told, self.trust, standard.depth))
             self._stories.put(told, story)
         return _retold(head, ends, story)

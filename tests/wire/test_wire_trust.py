@@ -17,7 +17,7 @@ import pytest
 
 from tests.daemons import PATIENCE, Daemon
 from tests.preambles import binary, block, further
-from tests.wire.hosts import SECTIONS, Host, Run, make_site
+from tests.wire.hosts import Host, Run, make_site
 from tests.wire.talk import Reply, Talk, request
 
 CONFIG = """
@@ -33,6 +33,8 @@ format = %h %{{remote}}p %V %{{X-Forwarded-For}}i \\"%r\\" %>s
 static = {site}/one
 [two.test/]
 static = {site}/two
+[/echo]
+echo = yes
 [/showing]
 wsgi = showing
 path = {folder}
@@ -57,7 +59,7 @@ class Behind:
         self.folder = folder
         (folder / "showing.py").write_text(SHOWING)
         config = CONFIG.format(folder=folder, site=make_site(folder), limits=limits)
-        self.daemon = Daemon(folder, config + SECTIONS.format(site=folder / "site")).start()
+        self.daemon = Daemon(folder, config).start()
         self.ports = [name.rpartition(":")[2] for name in self.daemon.status()["listening"]]
 
     def plain(self, source: tuple[str, int] | None = None) -> Talk:
