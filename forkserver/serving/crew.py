@@ -36,7 +36,8 @@ class Deposed(BaseException):
 class Loop(Protocol):
     """What is led, turn by turn."""
 
-    done: bool
+    @property
+    def done(self) -> bool: ...
 
     def turn(self) -> None: ...
 
