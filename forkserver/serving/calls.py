@@ -155,12 +155,13 @@ class Calls:
             call.failed(error)
             if not (call.expired or call.gone):  # it was not we who raised it
                 self._complain(call)
-        except (
-            Exception,
-            SystemExit,
-        ) as error:  # the application's trouble, of whatever kind, and this request's
+        except (Exception, SystemExit) as error:  # the application's trouble, and this request's
             call.failed(error)
             self._complain(call)
+
+    def complain(self, why: str) -> None:
+        """Of an application."""
+        self.log.error(why)
 
     def _complain(self, call: Call) -> None:
         self.log.error(f"{call.head.line.text!r} failed", traceback=traceback.format_exc())

@@ -7,6 +7,7 @@ and a place to write its figures to.
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 from collections.abc import Callable, Collection
@@ -128,6 +129,7 @@ class Worker:
         for descriptor in self.orders.descriptors():
             self.epoll.register(descriptor, READABLE)
         self.connections.open_doors()
+        os.register_at_fork(after_in_child=self._let_go)
         self.orders.ready()
         if self.calls:
             self.epoll.register(self.calls.crew.bell, READABLE)
@@ -136,6 +138,13 @@ class Worker:
             while not self.done:
                 self.turn()
         self.ledger.write()
+
+    def _let_go(self) -> None:
+        """In a process that an application has forked: what is ours must not be held open there."""
+        self.connections.let_go()
+        self.epoll.close()
+        if self.calls:
+            self.calls.crew.strayed = True
 
     def turn(self) -> None:
         """Sleep until something can be done, do it.  Log lines are written before a sleep, or when they are many."""
