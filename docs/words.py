@@ -14,8 +14,10 @@ asks for, accept connections and answer them. What is served is told by a config
 COMMANDS = {
     "run": "Serves in the foreground until it is told to end; what the systemd unit starts. Messages go to standard "
     "error unless the configuration says otherwise. Ctrl-C ends it at once.",
-    "serve": "Serves one folder, with listings, without a configuration file: on the loopback address unless "
-    "`--listen` says otherwise, requests logged to standard output.",
+    "serve": "Serves one folder, with listings, or one WSGI application, whose module is looked for in the current "
+    "folder first, without a configuration file: on the loopback address unless `--listen` says otherwise, requests "
+    "logged to standard output. What is a folder is taken for one; anything else is MODULE:APP, MODULE:FACTORY() or "
+    "MODULE alone, which stands for MODULE:application.",
     "start": "Serves in the background as a daemon (PEP 3143). Returns when it serves, or prints why it cannot. "
     "Where systemd is in charge, use `systemctl start` instead.",
     "stop": "Accepts no more, answers what is in flight, ends. Waits for that: `graceful_timeout` and 5 seconds at "

@@ -18,6 +18,7 @@ WRONG = 2  # exit code
 EXAMPLES = """\
 examples:
   forkserver serve .                        serve this folder, now
+  forkserver serve shop.wsgi:application    serve an application of this folder
   forkserver run conf/server.ini            in the foreground; Ctrl-C ends it
   forkserver start /etc/forkserver/server.ini
   forkserver reload                         take the configuration anew, or say why not
@@ -47,10 +48,11 @@ def parser() -> argparse.ArgumentParser:
 
     run = command("run", "serve in the foreground, as a service manager wants it")
     run.add_argument("--ready-fd", type=int, metavar="FD", help=argparse.SUPPRESS)
-    serve = command("serve", "serve a folder, without a configuration")
-    serve.add_argument("folder", metavar="DIR", help="the folder")
-    serve.add_argument("--listen", default="127.0.0.1:8080", metavar="ADDRESS", help="where (default: %(default)s)")
-    serve.add_argument("--workers", default="auto", metavar="N", help="how many, or MIN-MAX (default: one a CPU)")
+    serve = command("serve", "serve a folder or a WSGI application, without a configuration")
+    serve.add_argument("what", metavar="DIR|MODULE:APP", help="the folder, or the application")
+    serve.add_argument("--listen", metavar="ADDRESS", help="where (default: 127.0.0.1:8080)")
+    serve.add_argument("--workers", metavar="N", help="how many processes, or MIN-MAX (default: one a CPU)")
+    serve.add_argument("--threads", metavar="N", help="calls of the application at once in each of them (default: 8)")
     command("start", "serve in the background; returns when it serves, or cannot")
     command("stop", "finish what is in flight and end")
     command("restart", "stop, then start")

@@ -16,10 +16,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from forkserver import config as configuration
-from forkserver import daemon
+from forkserver import daemon, onthespot
 from forkserver.assembly import Server, default_places
 from forkserver.config import Config, describe
-from forkserver.config.ini import ConfigError, written
+from forkserver.config.ini import ConfigError
 from forkserver.config.options import Limits
 from forkserver.config.options import Server as ServerOptions
 from forkserver.config.sources import peek
@@ -115,13 +115,13 @@ def run(arguments: Arguments, kinds: Kinds) -> int:
 def serve(arguments: Arguments, kinds: Kinds) -> int:
     """The configuration is written on the spot; what is wrong with it is wrong with the command line."""
     control, _ = default_places(f"serve-{os.getpid()}")  # several may serve one folder
-    text = (
-        f"[server]\nlisten = {arguments.listen}\nworkers = {arguments.workers}\ncontrol = {written(control)}\n"
-        f"[/]\nstatic = {written(os.path.abspath(arguments.folder))}\nlisting = yes\n"
-    )
+    try:
+        text = onthespot.configuration_of(arguments, control)
+    except onthespot.Neither as error:
+        raise Refusal(WRONG, str(error)) from None
 
     def configure() -> Config:
-        return configuration.parse(text, "command line", kinds)
+        return configuration.parse(text, onthespot.NAME, kinds)
 
     try:
         config = configure()

@@ -16,7 +16,7 @@ from tests.daemons import ROOT
 
 PACKAGE = ROOT / "forkserver"
 FILES = sorted(PACKAGE.rglob("*.py"))
-JOINERS = {"assembly", "daemon", "commands", "cli", "__main__"}  # what joins the halves
+JOINERS = {"assembly", "daemon", "commands", "onthespot", "cli", "__main__"}  # what joins the halves
 MAY = {  # room → the rooms it may import at run time, besides itself
     "http": set(),
     "config": {"log"},  # whose formats it checks

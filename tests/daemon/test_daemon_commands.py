@@ -306,7 +306,7 @@ def test_a_folder_is_served_without_a_configuration(make: Start, site: Path, tmp
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (["/nonexistent"], r"static: .*/nonexistent"),
+        (["/nonexistent"], r"no such folder: /nonexistent\n"),
         ([".", "--listen", "here"], "listen: .*here"),
         ([".", "--workers", "none"], "workers: .*none"),
     ],
