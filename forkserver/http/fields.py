@@ -198,8 +198,12 @@ class FieldReader:
 
     def _recall(self, line: bytes) -> Line:
         """A line that is not among the young."""
-        known = self._lines.old.get(line) or _read(line)
-        self._lines.put(line, known)
+        known = self._lines.old.get(line)
+        if known is None:
+            known = _read(line)
+            self._lines.offer(line, known)
+        else:
+            self._lines.put(line, known)
         return known
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sized
 from typing import Generic, Protocol, TypeVar
 
+SEEN = 4096  # keys remembered by their hash alone, until one is offered a second time
+
 
 class Key(Hashable, Sized, Protocol):
     """Bytes, text or a tuple."""
@@ -30,7 +32,7 @@ class Memo(Generic[K, V]):
     share a memo: each step is one dictionary operation, and a race loses a result at worst.
     """
 
-    __slots__ = ("_entries", "_room", "_weigh", "_weight", "old", "young")
+    __slots__ = ("_entries", "_room", "_seen", "_weigh", "_weight", "old", "young")
 
     def __init__(self, entries: int, weight: int, weigh: Callable[[K, V], int] | None = None) -> None:
         self.young: dict[K, V] = {}
@@ -39,6 +41,7 @@ class Memo(Generic[K, V]):
         self._weight = weight
         self._weigh = weigh
         self._room = weight
+        self._seen: set[int] = set()
 
     def get(self, key: K) -> V | None:
         """What was kept for `key`, which is young again then; None when it is unknown."""
@@ -48,6 +51,19 @@ class Memo(Generic[K, V]):
             if value is not None:
                 self.put(key, value)
         return value
+
+    def offer(self, key: K, value: V) -> None:
+        """Keep `value` for `key` if that was offered before.
+
+        What comes once is forgotten while it is still at hand, which costs a fraction of letting it go later.
+        """
+        mark = hash(key)
+        if mark in self._seen:
+            self.put(key, value)
+            return
+        if len(self._seen) >= SEEN:
+            self._seen.clear()
+        self._seen.add(mark)
 
     def put(self, key: K, value: V) -> None:
         """Keep `value`, which must not be None, for `key`."""

@@ -219,7 +219,7 @@ class Parser:
         line = self._lines.get(text)
         if line is None:
             line = parse_line(text)
-            self._lines.put(text, line)
+            self._lines.offer(text, line)
         return line
 
     def _fields(self, block: bytes, minor: int) -> Fields:
@@ -227,7 +227,7 @@ class Parser:
         fields = memo.get(block)
         if fields is None:
             fields = self._reader.read(block, minor)
-            memo.put(block, fields)
+            memo.offer(block, fields)
         return fields
 
 

@@ -10,6 +10,7 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Any
 
+from forkserver.process import signals
 from forkserver.process.program import CannotLoad, Program
 
 if TYPE_CHECKING:
@@ -19,13 +20,21 @@ LOAD_LIMIT = 120.0  # seconds for the applications to load
 
 
 def load(program: Program, config: Config) -> Any:
-    """What the program loads; CannotLoad, with a traceback where the program has no better words."""
+    """What the program loads; CannotLoad, with a traceback where the program has no better words.
+
+    What a signal means is not for applications to say: handlers that they set while loading are taken back.
+    """
+    before = signals.handlers()
     try:
         return program.load(config)
     except CannotLoad:
         raise
     except (Exception, SystemExit):  # the applications' trouble, of whatever kind: nothing is served with them
         raise CannotLoad(traceback.format_exc()) from None
+    finally:
+        if changed := signals.put_back(before):
+            names = ", ".join(number.name for number in changed)
+            print(f"forkserver: an application handles {names} by itself; that is taken back", file=sys.stderr)
 
 
 def reseed() -> None:

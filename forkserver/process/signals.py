@@ -9,6 +9,7 @@ import os
 import signal
 from collections.abc import Iterable
 from types import FrameType
+from typing import Any
 
 
 def _note(number: int, frame: FrameType | None) -> None:
@@ -55,3 +56,22 @@ def ignore(*numbers: signal.Signals) -> None:
 def release() -> None:
     """End the blocking that `fork()` began, once the child has arranged its own signals."""
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+Handlers = dict[signal.Signals, Any]
+
+
+def handlers() -> Handlers:
+    """What is done with each signal; without those that are handled outside Python."""
+    found = {
+        number: signal.getsignal(number) for number in signal.valid_signals() if isinstance(number, signal.Signals)
+    }
+    return {number: handler for number, handler in found.items() if handler is not None}
+
+
+def put_back(before: Handlers) -> list[signal.Signals]:
+    """Have it as it was; give what was changed.  For the main thread alone."""
+    changed = [number for number, handler in before.items() if signal.getsignal(number) != handler]
+    for number in changed:
+        signal.signal(number, before[number])
+    return changed

@@ -18,7 +18,7 @@ from forkserver.serving.clock import Clock
 from forkserver.serving.connection import Connection, State
 from forkserver.serving.crew import Crew, Loop
 from forkserver.serving.delivery import Delivery
-from forkserver.serving.known import NOTED, Known, Shape, ShapeKey, memo_of_requests, memo_of_shapes
+from forkserver.serving.known import Known, Shape, ShapeKey, memo_of_requests, memo_of_shapes
 from forkserver.serving.reply import Reply
 from forkserver.serving.watch import Watch
 
@@ -131,12 +131,8 @@ class Calls:
         connection.moved = len(wire)
         line = self.delivery.enter_log(connection, shape.reply(known, wire, size, len(wire)))
         connection.moved = 0
-        if not self.ledger.format.repeatable or (len(known.lines) >= NOTED and known.second == self.clock.second):
-            return
-        if known.second != self.clock.second:
-            known.second = self.clock.second
-            known.lines.clear()
-        known.lines[connection.peer, shape] = line
+        if known.kept and self.ledger.format.repeatable:
+            known.note(connection.peer, shape, line, self.clock.second)
 
     def _part_from(self, call: Call) -> None:
         """Another thread has it, or will."""
@@ -159,12 +155,13 @@ class Calls:
             call.failed(error)
             if not (call.expired or call.gone):  # it was not we who raised it
                 self._complain(call)
-        except (
-            Exception,
-            SystemExit,
-        ) as error:  # the application's trouble, of whatever kind, and this request's
+        except (Exception, SystemExit) as error:  # the application's trouble, and this request's
             call.failed(error)
             self._complain(call)
+
+    def complain(self, why: str) -> None:
+        """Of an application."""
+        self.log.error(why)
 
     def _complain(self, call: Call) -> None:
         self.log.error(f"{call.head.line.text!r} failed", traceback=traceback.format_exc())

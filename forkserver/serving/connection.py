@@ -1,6 +1,7 @@
-"""One accepted socket: its state, its buffers and what may take how long.
+"""One accepted socket: its state and its buffers.
 
-The only owner of its descriptor.  Knows the states and the limits; what is said on it is known to `conversation.py`.
+The only owner of its descriptor.  Knows the states; how long they may last is known to `patience.py`, and what is said
+on it, to `conversation.py`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import struct
 import termios
 from typing import TYPE_CHECKING
 
-from forkserver.config.options import Limits
 from forkserver.http.request import Ends
 from forkserver.http.response import FileSlice
 from forkserver.serving.reply import Reply
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 MORE = socket.MSG_MORE
 PORTION = 1 << 20  # bytes of a file for one call
 TURN = 4 << 20  # bytes for one connection before others have their turn
-GRACE = 5.0  # seconds before a rate is measured
-LINGER = 5.0  # seconds in which a peer may go on sending what nobody reads, so that it can read our answer
 
 
 class State(enum.IntEnum):
@@ -179,10 +177,6 @@ class Connection:
         """The request line; "" where none could be read."""
         return self.head.line.text if self.head else ""
 
-    def overdue(self, now: float, limits: Limits) -> str:
-        """Why this connection has had its time; "" while it has not."""
-        return _OVERDUE[self.state](self, now, limits)
-
     def unsent(self) -> int:
         """Bytes that the kernel keeps because the peer has not acknowledged them (SIOCOUTQ: tcp(7), unix(7))."""
         (size,) = struct.unpack("i", fcntl.ioctl(self.descriptor, termios.TIOCOUTQ, bytes(4)))
@@ -267,56 +261,3 @@ class Connection:
             self.spool.close()
             self.spool = None
         self.socket.close()
-
-
-def _slow(moved: int, elapsed: float, rate: int) -> bool:
-    return bool(rate) and elapsed > GRACE and moved < rate * elapsed
-
-
-def _greeting(connection: Connection, now: float, limits: Limits) -> str:
-    return "the proxy did not say in time for whom it speaks" if now - connection.since > limits.header_timeout else ""
-
-
-def _reading(connection: Connection, now: float, limits: Limits) -> str:
-    elapsed = now - connection.since
-    if connection.idle:
-        return "rested too long" if elapsed > limits.idle_timeout else ""
-    return "the head did not arrive in time" if elapsed > limits.header_timeout else ""
-
-
-def _body(connection: Connection, now: float, limits: Limits) -> str:
-    elapsed = now - connection.since
-    if elapsed > limits.body_timeout:
-        return "the body did not arrive in time"
-    return "the body arrives too slowly" if _slow(connection.moved, elapsed, limits.read_rate) else ""
-
-
-def _writing(connection: Connection, now: float, limits: Limits) -> str:
-    """Judged by what the peer took, not by what we sent.
-
-    The kernel has megabytes of room, and tells us of some only when a third of it is free: through that a client on
-    a slow line takes its part without our moving a byte.
-    """
-    unsent = connection.unsent()
-    taken = connection.moved - unsent
-    if taken > connection.taken or not unsent:
-        connection.taken = taken
-        connection.progress = now
-    if now - connection.progress > limits.write_timeout:
-        return "the client takes nothing"
-    slow = unsent and _slow(taken - connection.before, now - connection.since, limits.write_rate)
-    return "the client takes too little" if slow else ""
-
-
-def _lingering(connection: Connection, now: float, limits: Limits) -> str:
-    return "lingered" if now - connection.since > LINGER else ""
-
-
-_OVERDUE = {
-    State.GREETING: _greeting,
-    State.READING: _reading,
-    State.BODY: _body,
-    State.RUNNING: lambda connection, now, limits: "",  # the application has limits of its own
-    State.WRITING: _writing,
-    State.LINGERING: _lingering,
-}

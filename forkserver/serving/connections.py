@@ -166,6 +166,13 @@ class Connections:
         if not self.doors.open:
             self.open_doors()
 
+    def let_go(self) -> None:
+        """In a child of ours: close its copies, without a word to anybody."""
+        for connection in self.by_descriptor.values():
+            connection.socket.close()
+        for door in self.doors.all():
+            door.listener.close()
+
     def leave(self) -> None:
         """Take what the kernel had queued for us, then accept no more, for good."""
         for door in self.doors.all():

@@ -169,8 +169,9 @@ class Conversations:
             asked.scheme, asked.ends = passed.scheme, passed.ends
         if mount.app.blocking:
             assert self.calls is not None
-            known = Known(asked, mount)
-            if raw and not connection.passed and self.delivery.replies.worth_keeping(raw, 0):
+            kept = bool(raw) and not connection.passed and self.delivery.replies.worth_keeping(raw, 0)
+            known = Known(asked, mount, kept=kept)
+            if kept:
                 self.calls.known.put(raw, known)
             self.calls.begin(connection, known, body)
             return

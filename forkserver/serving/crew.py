@@ -16,7 +16,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from forkserver.serving.call import Call, RequestTimeout
 from forkserver.serving.outbox import Outbox
@@ -36,7 +36,8 @@ class Deposed(BaseException):
 class Loop(Protocol):
     """What is led, turn by turn."""
 
-    done: bool
+    @property
+    def done(self) -> bool: ...
 
     def turn(self) -> None: ...
 
@@ -51,6 +52,8 @@ class Acts(Protocol):
     def transmit(self, call: Call) -> None: ...
 
     def transmit_some(self, call: Call) -> None: ...
+
+    def complain(self, why: str) -> None: ...
 
 
 class Crew:
@@ -79,6 +82,7 @@ class Crew:
         self.timed: Call | None = None  # the one that is timed
         self.resting = False  # whoever watches us sleeps until he is woken
         self.alarm = threading.Semaphore(0)
+        self.strayed = False  # this is a process that an application has forked
         self.ended = False
         self.failure: BaseException | None = None  # what it ended by, when that was not an order
         self._jobs: queue.SimpleQueue[Call | None] = queue.SimpleQueue()  # None: lead
@@ -200,6 +204,8 @@ class Crew:
 
     def leave(self, call: Call) -> bool:
         """The call has returned; False when its thread is not the leader any more."""
+        if self.strayed:
+            self._stop_stray(call)
         with self.lock:
             if self.call is not call:
                 return False
@@ -262,12 +268,19 @@ class Crew:
         self._finish(call)
 
     def _finish(self, call: Call) -> None:
+        if self.strayed:
+            self._stop_stray(call)
         try:
             self._over(call)
         except RequestTimeout:  # the last moment for it to come is before the lock is ours
             self._over(call)
         call.mount.pace.note(time.monotonic() - call.began)
         self.notice(call)
+
+    def _stop_stray(self, call: Call) -> NoReturn:
+        """A child that an application has forked came back from its call, as if it were we."""
+        self.acts.complain(f"{call.head.line.text!r}: the application forked, and the child returned: it is ended")
+        os._exit(1)
 
     def _over(self, call: Call) -> None:
         with self.lock:

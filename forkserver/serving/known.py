@@ -22,15 +22,25 @@ NOTED = 64  # log lines kept within one second for one request: one for each of 
 class Known:
     """A request's head, and where it leads."""
 
-    __slots__ = ("asked", "line", "lines", "manner", "mount", "second")
+    __slots__ = ("asked", "kept", "line", "lines", "manner", "mount", "second")
 
-    def __init__(self, asked: Asked, mount: Mount) -> None:
+    def __init__(self, asked: Asked, mount: Mount, *, kept: bool = False) -> None:
+        """`kept` when it will be found again."""
         head = asked.head
+        self.kept = kept
         self.asked, self.mount = asked, mount
         self.line = head.line.text.encode("latin-1")
         self.manner = (head.line.method == "HEAD", head.line.minor, head.keep_alive)  # what a reply depends on
         self.second = -1  # for which `lines` hold
         self.lines: dict[tuple[str, Shape], str] = {}  # of the access log, by peer
+
+    def note(self, peer: str, shape: Shape, line: str, second: int) -> None:
+        """Keep a log line for the rest of this second."""
+        if self.second != second:
+            self.second = second
+            self.lines.clear()
+        if len(self.lines) < NOTED:
+            self.lines[peer, shape] = line
 
 
 class Shape:

@@ -34,7 +34,7 @@ class Outbox:
         self._file: BinaryIO | None = None
         self._written = self._read = 0  # bytes of the file
         self._lock = Lock()  # for the file
-        self._gate: Lock | None = None  # where the one who puts waits for room
+        self._gates: deque[Lock] = deque()  # where the one who puts waits for room
 
     @property
     def waiting(self) -> bool:
@@ -44,7 +44,10 @@ class Outbox:
     # The thread that puts.
 
     def put(self, piece: bytes) -> bool:
-        """Take a piece in; False when there is no room for it.  ConnectionAbortedError when nobody takes any more."""
+        """Take a piece in, which is not empty; False when there is no room for it.
+
+        ConnectionAbortedError when nobody takes any more.
+        """
         if self.closed:
             raise ConnectionAbortedError("the client has left")
         size = len(piece)
@@ -59,6 +62,8 @@ class Outbox:
 
     def _to_file(self, piece: bytes) -> bool:
         """Put it behind what is in the file; False when that is full, or the disk."""
+        if self.closed:  # in this very moment: nobody would close another file
+            raise ConnectionAbortedError("the client has left")
         if self._written + len(piece) > self.spool:
             return False
         try:
@@ -74,14 +79,12 @@ class Outbox:
         return True
 
     def wait(self) -> None:
-        """Sleep until something was taken, or nobody takes any more."""
+        """Sleep until something was taken, or nobody takes any more.  Where all was taken there is room."""
         gate = Lock()
         gate.acquire()
-        before = self.taken
-        self._gate = gate  # from now on whoever takes opens it
-        if self.taken == before and not self.closed:
+        self._gates.append(gate)  # from now on whoever takes opens it: look once more only then
+        if self.waiting and not self.closed:
             gate.acquire()
-        self._gate = None
 
     # The thread that takes.
 
@@ -90,7 +93,7 @@ class Outbox:
         portion = self._from_memory() if self.pieces else self._from_file() if self.spooling else b""
         if portion:
             self.taken += len(portion)
-            self._open_gate()
+            self._open_gates()
         return portion
 
     def _from_memory(self) -> bytes:
@@ -105,6 +108,8 @@ class Outbox:
     def _from_file(self) -> bytes:
         """OSError when the disk fails."""
         with self._lock:
+            if self.pieces:  # they came while we went here, and before what is in the file
+                return self._from_memory()
             if self._file is None:
                 return b""
             portion = os.pread(self._file.fileno(), min(PORTION, self._written - self._read), self._read)
@@ -117,10 +122,10 @@ class Outbox:
                 self.spooling = False
             return portion
 
-    def _open_gate(self) -> None:
-        gate, self._gate = self._gate, None
-        if gate:
-            gate.release()
+    def _open_gates(self) -> None:
+        """Those that nobody waits at any more are among them; each is opened once."""
+        while self._gates:
+            self._gates.popleft().release()
 
     def close(self) -> None:
         """Nobody takes any more; whoever puts is told at the next piece."""
@@ -132,4 +137,4 @@ class Outbox:
         if file:
             with contextlib.suppress(OSError):
                 file.close()
-        self._open_gate()
+        self._open_gates()

@@ -88,8 +88,9 @@ class Watch:
         ending = call.deadline + self.limits.kill_timeout / 2
         if call.expired and not call.hopeless and now >= ending:
             call.hopeless = True
-            self.crew.desk_of(call).extend(now + REPLACED + self.limits.graceful_timeout)
-            self.crew.notice(call)
+            if self.crew.call is not call:  # there is somebody to ask for our replacement; else the master kills us
+                self.crew.desk_of(call).extend(now + REPLACED + self.limits.graceful_timeout)
+                self.crew.notice(call)
         if call.hopeless:
             return float("inf")
         return min([ending if call.expired else call.deadline, *steps])

@@ -7,6 +7,7 @@ and a place to write its figures to.
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 from collections.abc import Callable, Collection
@@ -22,12 +23,12 @@ from forkserver.serving.connections import READABLE, Connections
 from forkserver.serving.conversation import Conversations
 from forkserver.serving.crew import Crew
 from forkserver.serving.delivery import Delivery
-from forkserver.serving.leaving import Leaving
 from forkserver.serving.ledger import Ledger
 from forkserver.serving.outside import Figures, Orders
 from forkserver.serving.replies import Ready
 from forkserver.serving.routing import Site
 from forkserver.serving.tenure import Tenure
+from forkserver.serving.upkeep import Upkeep
 from forkserver.serving.watch import Watch
 
 if TYPE_CHECKING:
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 RECV = 65536  # bytes for one call
 EVENTS = 256  # for one turn of the loop
 BATCH = 256  # log lines that are written even when there is no time to sleep
-SWEEP = 1.0  # seconds between looks at time limits
-HURRY = 0.1  # seconds between them while leaving
 
 
 class Worker:
@@ -109,9 +108,19 @@ class Worker:
         )
         self.connections.turn_away = self.talk.turn_away
         self.talk.introduce = self.connections.introduce
-        self.next_sweep = 0.0
-        self.leaving: Leaving | None = None
-        self.done = False
+        self.upkeep = Upkeep(
+            connections=self.connections,
+            talk=self.talk,
+            tenure=self.tenure,
+            orders=orders,
+            limits=limits,
+            read=lambda connection: _READY[connection.state](self, connection),
+        )
+
+    @property
+    def done(self) -> bool:
+        """Whether there is nothing left to do, for good."""
+        return self.upkeep.done
 
     # The loop.
 
@@ -120,6 +129,7 @@ class Worker:
         for descriptor in self.orders.descriptors():
             self.epoll.register(descriptor, READABLE)
         self.connections.open_doors()
+        os.register_at_fork(after_in_child=self._let_go)
         self.orders.ready()
         if self.calls:
             self.epoll.register(self.calls.crew.bell, READABLE)
@@ -128,6 +138,13 @@ class Worker:
             while not self.done:
                 self.turn()
         self.ledger.write()
+
+    def _let_go(self) -> None:
+        """In a process that an application has forked: what is ours must not be held open there."""
+        self.connections.let_go()
+        self.epoll.close()
+        if self.calls:
+            self.calls.crew.strayed = True
 
     def turn(self) -> None:
         """Sleep until something can be done, do it.  Log lines are written before a sleep, or when they are many."""
@@ -148,8 +165,8 @@ class Worker:
                 _READY[connection.state](self, connection)
         if len(ledger.lines) >= BATCH:
             ledger.write()
-        if self.clock.now >= self.next_sweep:
-            self._sweep()
+        if self.clock.now >= self.upkeep.due:
+            self.upkeep.sweep()
         if ledger.requests >= self.tenure.retirement.requests:
             self.tenure.look()
         if self.calls and self.calls.crew.full is not self.connections.busy:
@@ -158,9 +175,9 @@ class Worker:
 
     def _patience(self) -> float:
         """Seconds to sleep at most; with nobody to look after, as long as we are in office."""
-        if not self.connections.by_descriptor and not self.leaving and self.connections.doors.open:
-            return self.tenure.patience(self.next_sweep)
-        return max(0.0, self.next_sweep - self.clock.now)
+        if not self.connections.by_descriptor and not self.upkeep.leaving and self.connections.doors.open:
+            return self.tenure.patience(self.upkeep.due)
+        return max(0.0, self.upkeep.due - self.clock.now)
 
     def serve(self, connection: Connection) -> None:  # noqa: C901, PLR0912 - one function on purpose, without hops
         """The hot path.  Read; if the very same bytes were answered lately and the answer is still true, send it."""
@@ -246,7 +263,7 @@ class Worker:
         if door is not None:
             self.connections.accept(door)
         elif descriptor in self.orders.descriptors():
-            self._obey()
+            self.upkeep.obey()
         elif self.calls and descriptor == self.calls.crew.bell:
             self.calls.ring()
 
@@ -293,68 +310,6 @@ class Worker:
         """Lingering: whatever comes is thrown away until the peer has read our answer and closes."""
         if self._received(connection) == b"":
             self.connections.close(connection)
-
-    # Once a second.
-
-    def _sweep(self) -> None:
-        """End what has had its time."""
-        now = self.clock.now
-        self.next_sweep = now + (HURRY if self.leaving else SWEEP)
-        for connection in self.connections.all():
-            if why := connection.overdue(now, self.limits):
-                self._expire(connection, why)
-        if self.calls:
-            self.calls.sweep()
-        if self.leaving:
-            self._dismiss(self.leaving)
-        elif not self.connections.doors.open:
-            self.connections.open_doors()
-        self.tenure.look()
-        self.ledger.write()
-
-    def _expire(self, connection: Connection, why: str) -> None:
-        """Tell the peer if it began something and can still be told (RFC 9110 section 15.5.9)."""
-        head_begun = connection.state is State.READING and connection.buffer.strip(b"\r\n")
-        if head_begun or connection.state is State.BODY:
-            self.talk.refuse(connection, 408, why, connection.head)
-            self.connections.watch(connection)
-        else:
-            self.delivery.abort(connection, why)
-
-    # Leaving.
-
-    def _obey(self) -> None:
-        for order in self.orders.read():
-            if order == "quit":
-                self.done = True
-                return
-            if self.leaving is None:
-                self._leave(stopping=order == "stop")
-            else:
-                self.leaving.stopping = self.leaving.stopping or order == "stop"
-
-    def _leave(self, *, stopping: bool) -> None:
-        """Accept no more, and make every reply from now on the last of its connection."""
-        self.leaving = Leaving(self.clock.now, self.limits.graceful_timeout, stopping)
-        self.delivery.leaving = True
-        self.tenure.end()
-        self.replies.forget()
-        self.connections.leave()
-        self.orders.leaving()
-        self.next_sweep = self.clock.now
-
-    def _dismiss(self, leaving: Leaving) -> None:
-        """Close where nobody waits for an answer; a last read finds what has arrived already.  Go when all are gone."""
-        now = self.clock.now
-        for connection in self.connections.all():
-            if leaving.may_close(connection, now):
-                _READY[connection.state](self, connection)
-                if leaving.may_close(connection, now):
-                    self.connections.close(connection)
-            elif leaving.over(now):
-                self.delivery.abort(connection, "did not finish in time")
-        unfinished = self.calls is not None and self.calls.crew.unfinished and not leaving.over(now)
-        self.done = self.done or not (self.connections.by_descriptor or unfinished)
 
 
 _READY: dict[State, Callable[[Worker, Connection], None]] = {

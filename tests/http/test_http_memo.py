@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from forkserver.http.memo import Memo
+from forkserver.http.memo import SEEN, Memo
 
 
 def test_what_is_asked_for_stays_and_what_is_not_goes() -> None:
@@ -31,3 +31,22 @@ def test_what_is_too_heavy_is_not_kept() -> None:
     memo.put(b"x" * 11, 1)
     memo.put(b"x" * 10, 2)
     assert memo.young == {b"x" * 10: 2}
+
+
+def test_what_is_offered_once_is_not_kept() -> None:
+    memo: Memo[bytes, int] = Memo(4, 1000)
+    memo.offer(b"once", 1)
+    assert memo.get(b"once") is None
+    memo.offer(b"twice", 1)
+    memo.offer(b"twice", 2)
+    assert memo.get(b"twice") == 2
+
+
+def test_a_flood_of_offers_is_forgotten() -> None:
+    memo: Memo[bytes, int] = Memo(4, 1000)
+    memo.offer(b"early", 1)
+    for number in range(SEEN):
+        memo.offer(b"%d" % number, number)
+    assert len(memo._seen) <= SEEN
+    memo.offer(b"early", 1)
+    assert memo.get(b"early") is None

@@ -12,7 +12,7 @@ from functools import partial
 import pytest
 
 from forkserver.process import forking, kinship
-from forkserver.process.signals import Signals, ignore, release
+from forkserver.process.signals import Signals, handlers, ignore, put_back, release
 from tests.daemons import PATIENCE, wait_for_end
 
 WANTED = [signal.SIGUSR1, signal.SIGHUP]
@@ -184,3 +184,15 @@ def test_a_child_whose_parent_has_gone_already_ends() -> None:
         return 7
 
     assert status_of(child) == -signal.SIGKILL
+
+
+def test_handlers_are_put_back() -> None:
+    before = handlers()
+    kept = signal.getsignal(signal.SIGUSR2)
+    signal.signal(signal.SIGUSR2, lambda number, frame: None)
+    try:
+        assert put_back(before) == [signal.SIGUSR2]
+        assert signal.getsignal(signal.SIGUSR2) == kept
+        assert put_back(before) == []
+    finally:
+        signal.signal(signal.SIGUSR2, kept)

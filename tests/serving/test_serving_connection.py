@@ -12,7 +12,9 @@ from forkserver.config.options import Limits
 from forkserver.http.forwarded import Passed
 from forkserver.http.request import Ends
 from forkserver.http.response import FileSlice, Response
-from forkserver.serving.connection import GRACE, LINGER, TURN, Connection, Flushed, State
+from forkserver.serving import patience
+from forkserver.serving.connection import TURN, Connection, Flushed, State
+from forkserver.serving.patience import GRACE, LINGER
 from forkserver.serving.reply import BrokenOff, compose
 from forkserver.serving.spool import Spool
 from tests.serving.fakes import fake_connection, head_of
@@ -45,15 +47,15 @@ Pair = tuple[Connection, socket.socket]
 def test_reading_is_overdue(pair: Pair, buffer: bytes, answered: int, now: float, overdue: bool) -> None:
     connection, _ = pair
     connection.buffer, connection.answered = buffer, answered
-    assert bool(connection.overdue(now, LIMITS)) is overdue
+    assert bool(patience.overdue(connection, now, LIMITS)) is overdue
 
 
 @pytest.mark.parametrize("buffer", [b"", b"PROXY TCP4 "])
 def test_a_proxys_greeting_is_overdue(pair: Pair, buffer: bytes) -> None:
     connection, _ = pair
     connection.state, connection.buffer = State.GREETING, buffer
-    assert not connection.overdue(10.0, LIMITS)
-    assert connection.overdue(10.1, LIMITS)
+    assert not patience.overdue(connection, 10.0, LIMITS)
+    assert patience.overdue(connection, 10.1, LIMITS)
 
 
 def test_a_new_connection_is_silent_until_something_is_said(pair: Pair) -> None:
@@ -94,13 +96,13 @@ def test_a_body_is_overdue(pair: Pair, moved: int, now: float, overdue: bool) ->
     connection, _ = pair
     connection.enter(State.BODY, 0.0)
     connection.moved = moved
-    assert bool(connection.overdue(now, LIMITS)) is overdue
+    assert bool(patience.overdue(connection, now, LIMITS)) is overdue
 
 
 def test_no_rate_means_any_rate(pair: Pair) -> None:
     connection, _ = pair
     connection.enter(State.BODY, 0.0)
-    assert connection.overdue(599.0, Limits(body_timeout=600, read_rate=0)) == ""
+    assert patience.overdue(connection, 599.0, Limits(body_timeout=600, read_rate=0)) == ""
 
 
 def full(connection: Connection) -> int:
@@ -118,8 +120,8 @@ def test_a_reply_is_overdue_when_the_client_takes_nothing(pair: Pair) -> None:
     connection.enter(State.WRITING, 0.0)
     connection.moved = full(connection)
     connection.taken = connection.moved - connection.unsent()
-    assert connection.overdue(4.0, LIMITS) == ""
-    assert connection.overdue(60.1, LIMITS) == "the client takes nothing"
+    assert patience.overdue(connection, 4.0, LIMITS) == ""
+    assert patience.overdue(connection, 60.1, LIMITS) == "the client takes nothing"
 
 
 def test_a_client_that_reads_has_time_though_we_send_nothing(pair: Pair) -> None:
@@ -128,9 +130,9 @@ def test_a_client_that_reads_has_time_though_we_send_nothing(pair: Pair) -> None
     connection.moved = full(connection)
     for now in (50.0, 100.0, 150.0):
         client.recv(1 << 16)
-        assert connection.overdue(now, LIMITS) == ""
+        assert patience.overdue(connection, now, LIMITS) == ""
         assert connection.progress == now
-    assert connection.overdue(210.1, LIMITS) == "the client takes nothing"
+    assert patience.overdue(connection, 210.1, LIMITS) == "the client takes nothing"
 
 
 def test_a_client_that_reads_too_slowly_is_overdue(pair: Pair) -> None:
@@ -139,23 +141,23 @@ def test_a_client_that_reads_too_slowly_is_overdue(pair: Pair) -> None:
     connection.moved = full(connection)
     limits = Limits(write_timeout=60, write_rate=1 << 20)
     client.recv(1 << 16)
-    assert connection.overdue(GRACE, limits) == ""
+    assert patience.overdue(connection, GRACE, limits) == ""
     client.recv(1 << 16)
-    assert connection.overdue(50.0, limits) == "the client takes too little"
+    assert patience.overdue(connection, 50.0, limits) == "the client takes too little"
 
 
 def test_a_client_that_has_taken_all_there_was_is_not_to_blame(pair: Pair) -> None:
     connection, _ = pair
     connection.enter(State.WRITING, 0.0)
     assert connection.unsent() == 0
-    assert connection.overdue(1000.0, LIMITS) == ""
+    assert patience.overdue(connection, 1000.0, LIMITS) == ""
 
 
 def test_lingering_ends(pair: Pair) -> None:
     connection, _ = pair
     connection.enter(State.LINGERING, 0.0)
-    assert connection.overdue(LINGER, LIMITS) == ""
-    assert connection.overdue(LINGER + 0.1, LIMITS)
+    assert patience.overdue(connection, LINGER, LIMITS) == ""
+    assert patience.overdue(connection, LINGER + 0.1, LIMITS)
 
 
 def test_idle_and_silent(pair: Pair) -> None:

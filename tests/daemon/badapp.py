@@ -1,0 +1,96 @@
+"""A WSGI application that harms its process, path by path; loading it replaces signal handlers."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+Environ = dict[str, Any]
+
+for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGHUP, signal.SIGUSR1):
+    signal.signal(number, lambda number, frame: sys.exit(f"signal {number}"))
+
+HOARD: list[bytearray] = []
+
+
+def leave(environ: Environ) -> bytes:
+    os._exit(3)
+
+
+def exit_politely(environ: Environ) -> bytes:
+    sys.exit("enough")
+
+
+def crash(environ: Environ) -> bytes:
+    ctypes.string_at(0)
+    return b"never"
+
+
+def fork(environ: Environ) -> bytes:
+    """Both processes return."""
+    return b"child" if os.fork() == 0 else b"parent"
+
+
+def fork_and_stay(environ: Environ) -> bytes:
+    """The child lives on, as long as somebody holds the fifo."""
+    pid = os.fork()
+    if pid == 0:
+        with open(environ["QUERY_STRING"]) as fifo:
+            fifo.read()
+        os._exit(0)
+    return b"%d" % pid
+
+
+def close_all(environ: Environ) -> bytes:
+    os.closerange(3, 4096)
+    return b"closed"
+
+
+def grow(environ: Environ) -> bytes:
+    HOARD.append(bytearray(b"x" * (64 << 20)))
+    return b"grown"
+
+
+def handle(environ: Environ) -> bytes:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    return b"handled"
+
+
+def spin(environ: Environ) -> bytes:
+    while True:
+        pass
+
+
+def insist(environ: Environ) -> bytes:
+    while True:
+        try:
+            while True:
+                pass
+        except BaseException as error:  # nothing stops it
+            print("not by", type(error).__name__, file=sys.stderr, flush=True)
+
+
+def sleep(environ: Environ) -> bytes:
+    time.sleep(3600)  # what is tested is that nobody waits for it
+    return b"never"
+
+
+def fine(environ: Environ) -> bytes:
+    return b"fine %d" % os.getpid()
+
+
+DEEDS: dict[str, Callable[[Environ], bytes]] = {
+    f"/{deed.__name__}": deed
+    for deed in (leave, exit_politely, crash, fork, fork_and_stay, close_all, grow, handle, spin, insist, sleep, fine)
+}
+
+
+def application(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    body = DEEDS[environ["PATH_INFO"]](environ)
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
+    return [body]
