@@ -139,7 +139,8 @@ class Server:
     workers: Workers = option(  # noqa: RUF009 - declares the field
         "auto",
         workers,
-        "Number of worker processes: N, or MIN-MAX, which follows the load; auto is one for each CPU that may be used.",
+        "Number of worker processes: N, or MIN-MAX, which follows the load: more of them once each has half of its "
+        "threads in calls, or uses a CPU to the full; auto is one for each CPU that may be used.",
     )
     threads: int = option(
         "8",

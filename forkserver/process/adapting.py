@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from forkserver.config.options import Workers
 
 LOOK = 1.0  # seconds between two looks, at least
-MIN_SPARE = 1  # workers without a request, below which the pool grows
+MIN_SPARE = 1  # workers with room, below which the pool grows
 MAX_SPARE = 1  # ... and above which, after a while, it shrinks
 LARGEST_STEP = 32  # workers that are added at one look
 QUIET = 10.0  # seconds in which every look found more spare workers than that
@@ -28,7 +28,7 @@ class Census:
 
     starting: int
     ready: int
-    busy: int  # of those ready: with a request in progress
+    busy: int  # of those ready: without room for a further request, see `occupation.py`
 
     @property
     def spare(self) -> int:

@@ -250,10 +250,15 @@ class Children:
         self.adapting = Adapting(workers)
         self._forgive()
 
+    @property
+    def adapts(self) -> bool:
+        """Whether the number follows the load."""
+        return self.adapting is not None and self.adapting.workers.low < self.adapting.workers.high
+
     def adapt(self, now: float, busy: Collection[int]) -> str:
         """Once a second: let the number follow the load; give a complaint, "" for none.
 
-        `busy` are the seats of workers with a request in progress.
+        `busy` are the seats of workers without room for a further request.
         """
         if not self.adapting:
             return ""

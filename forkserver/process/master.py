@@ -95,10 +95,13 @@ class Master:
 
     def _adapt(self, now: float) -> None:
         """Have as many workers as the load asks for."""
-        before = self.pool.children.want
-        if complaint := self.pool.children.adapt(now, self.pool.busy()):
+        children = self.pool.children
+        if not children.adapts:
+            return
+        before = children.want
+        if complaint := children.adapt(now, self.pool.busy(now)):
             self.log.warning(complaint)
-        if self.pool.children.want != before:
+        if children.want != before:
             self._say_how_many()
 
     def _let_go(self) -> None:

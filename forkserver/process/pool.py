@@ -19,8 +19,9 @@ from forkserver.process.generation import Generation, Logs
 from forkserver.process.loading import LOAD_LIMIT
 from forkserver.process.messages import Channel, Garbled
 from forkserver.process.molds import Molds
+from forkserver.process.occupation import Load, Occupation
 from forkserver.process.program import Program
-from forkserver.process.scoreboard import SEATS, Scoreboard, Seat
+from forkserver.process.scoreboard import SEATS, Scoreboard, Seat, Word
 
 if TYPE_CHECKING:
     from forkserver.log import ErrorLog
@@ -38,6 +39,7 @@ class Pool:
         self.channels: dict[int, Channel] = {}  # by seat
         self.logs: dict[int, Logs] = {}  # by seat: those that its worker writes to
         self.evidence = Evidence()
+        self.occupation = Occupation()
         self.generations: dict[int, Generation] = {}  # the current one and the candidate
         self.molds = Molds(self)
         # Who takes an interest: set by the master.
@@ -68,9 +70,17 @@ class Pool:
     def read(self, seat: int) -> Seat:
         return self.board.slots[seat].read(seat)
 
-    def busy(self) -> set[int]:
-        """The seats of workers with a request in progress."""
-        return {seat for seat in self.children.by_seat if self.read(seat).in_progress}
+    def busy(self, now: float) -> set[int]:
+        """The seats of workers of the current generation that have no room for more."""
+        if not self.current:
+            return set()
+        here = [c for c in self.children.by_seat.values() if c.pid and c.generation == self.current.number]
+        slots = [self.board.slots[child.seat] for child in here]
+        loads = [
+            Load(child.seat, child.pid, len(slot.in_progress()), slot.words[Word.DESKS])
+            for child, slot in zip(here, slots, strict=True)
+        ]
+        return self.occupation.busy(loads, self.current.config.server.threads, now)
 
     def reopen(self, *, moved: bool = False) -> None:
         """Open all log files anew, or those alone that were `moved`, here and in the workers that write to them."""

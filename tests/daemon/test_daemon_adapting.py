@@ -74,6 +74,46 @@ def test_it_grows_under_slow_requests_says_so_once_at_its_largest_and_shrinks_ba
     assert daemon.errors.rest().count("are all busy") == 1
 
 
+APPLICATION = """
+def application(environ, start_response):
+    open(environ["QUERY_STRING"]).close()
+    start_response("200 OK", [("Content-Length", "0")])
+    return []
+"""
+THREADED = """
+[server]
+listen = 127.0.0.1:0
+workers = 1-2
+threads = 4
+[log]
+slow_after = 1s
+[/]
+wsgi = waiting
+path = .
+"""
+
+
+def test_with_threads_it_grows_once_half_of_them_are_in_calls(make: Start, tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    daemon = make(THREADED)
+    (daemon.folder / "waiting.py").write_text(APPLICATION)
+    daemon.start()
+    daemon.settled(1)
+    with contextlib.ExitStack() as stack:
+        clients = []
+        for expected in (r"slow \(2x\): ", "2 workers wanted"):
+            sock = stack.enter_context(daemon.connect())
+            sock.sendall(f"GET /?{fifo} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+            clients.append(sock)
+            daemon.errors.wait_for(expected)
+        assert len(daemon.errors.wait_for_count("workers wanted", 1)) == 1
+        daemon.settled(2)
+        answers = release(fifo, clients)
+    assert [answer.startswith(b"HTTP/1.1 200 ") for answer in answers] == [True] * 2
+    assert daemon.get(f"/?{os.devnull}").status == 200
+
+
 def test_signals_and_reloads_move_its_bounds(start: Start, site: Path) -> None:
     daemon = start(config(site, "2-4"))
     daemon.settled(2)
