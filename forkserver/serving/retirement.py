@@ -31,7 +31,9 @@ class Retirement:
         if requests >= self.requests:
             return f"{requests} requests answered"
         if memory > self.memory:
-            return f"{memory / (1 << 20):.1f} MiB of memory of its own"
+            age = now - self.born
+            early = f" after {age:.0f} s: is [limits] memory too small for a worker at work?" if age < 2 * LOOK else ""
+            return f"{memory / (1 << 20):.1f} MiB of memory of its own{early}"
         if now >= self.end:
             return f"{now - self.born:.0f} s in service"
         return ""

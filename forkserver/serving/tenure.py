@@ -49,6 +49,7 @@ class Tenure:
 
     def __init__(self, limits: Limits, orders: Orders, ledger: Ledger, clock: Clock, log: ErrorLog) -> None:
         self.orders, self.ledger, self.clock, self.log = orders, ledger, clock, log
+        self.over = False  # said, or of no interest any more
         # The system's chance: the interpreter's belongs to the applications, who may have set it.
         self.retirement = Retirement(limits, random.SystemRandom().random(), clock.now)
 
@@ -60,9 +61,10 @@ class Tenure:
             self.retire(why)
 
     def retire(self, why: str) -> None:
-        """Say so for a reason of another kind."""
-        self.retirement.over()
-        self.orders.retire(why)
+        """Say so for a reason of another kind; the first reason counts."""
+        if not self.over:
+            self.end()
+            self.orders.retire(why)
 
     def patience(self, sweep: float) -> float:
         """Seconds that a worker without a connection may sleep, whose next sweep is due at `sweep`; -1: for ever."""
@@ -71,6 +73,7 @@ class Tenure:
 
     def end(self) -> None:
         """We are leaving, for whatever reason."""
+        self.over = True
         self.retirement.over()
 
     def _memory(self) -> int:

@@ -38,6 +38,13 @@ def test_each_limit_has_its_words() -> None:
     assert retirement.due(160.0, 0, 0) == "60 s in service"
 
 
+def test_a_limit_of_memory_that_hardly_anybody_can_keep_is_doubted() -> None:
+    retirement = Retirement(Limits(memory=1 << 20), 0.0, 100.0)
+    words = "2.0 MiB of memory of its own after 5 s: is [limits] memory too small for a worker at work?"
+    assert retirement.due(100.0 + LOOK, 0, 2 << 20) == words
+    assert retirement.due(100.0 + 2 * LOOK, 0, 2 << 20) == "2.0 MiB of memory of its own"
+
+
 @given(JITTER)
 def test_nobody_goes_late_nor_more_than_a_tenth_early(jitter: float) -> None:
     requests = Retirement(Limits(requests=1000), jitter, 0.0)
@@ -119,10 +126,23 @@ def test_the_end_is_said_once() -> None:
     assert office.tenure.retirement.requests == sys.maxsize  # no turn of the loop asks again
 
 
+def test_of_several_reasons_the_first_is_said() -> None:
+    office = Office(Limits(lifetime=60.0))
+    office.tenure.retire("'GET /slow HTTP/1.1' does not end")
+    office.tenure.retire("'GET /other HTTP/1.1' does not end")
+    assert office.look(100.0) == ["'GET /slow HTTP/1.1' does not end"]
+    office = Office(Limits(lifetime=60.0))
+    (said,) = office.look(100.0)
+    office.tenure.retire("'GET /slow HTTP/1.1' does not end")
+    assert office.orders.reasons == [said]
+
+
 def test_who_is_leaving_says_nothing() -> None:
     office = Office(Limits(lifetime=1.0))
     office.tenure.end()
     assert office.look(2.0) == []
+    office.tenure.retire("'GET /slow HTTP/1.1' does not end")
+    assert office.orders.reasons == []
 
 
 def test_an_idle_worker_sleeps_until_its_end_and_no_longer() -> None:
