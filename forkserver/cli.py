@@ -21,6 +21,7 @@ examples:
   forkserver serve .                        serve this folder, now
   forkserver serve shop.wsgi:application    serve an application of this folder
   forkserver run conf/server.ini            in the foreground; Ctrl-C ends it
+  forkserver run --reload conf/server.ini   the same for development: what is edited is in use at once
   forkserver start /etc/forkserver/server.ini
   forkserver reload                         take the configuration anew, or say why not
   forkserver check --show                   what holds, and where it comes from
