@@ -13,7 +13,9 @@ asks for, accept connections and answer them. What is served is told by a config
 
 COMMANDS = {
     "run": "Serves in the foreground until it is told to end; what the systemd unit starts. Messages go to standard "
-    "error unless the configuration says otherwise. Ctrl-C ends it at once.",
+    "error unless the configuration says otherwise. Ctrl-C ends it at once. With `--reload`, for development, a "
+    "process beside it watches the configuration with its includes, the folders in `path` of applications and the "
+    "packages that they name, and asks for a `reload` when a source, a template or a configuration has changed.",
     "serve": "Serves one folder, with listings, or one WSGI application, whose module is looked for in the current "
     "folder first, without a configuration file: on the loopback address unless `--listen` says otherwise, requests "
     "logged to standard output. What is a folder is taken for one; anything else is MODULE:APP, MODULE:FACTORY() or "

@@ -14,6 +14,7 @@ from typing import Any
 from forkserver import __version__
 
 WRONG = 2  # exit code
+RELOAD = "reload when a source changes, for development; needs the library watchfiles"
 
 EXAMPLES = """\
 examples:
@@ -47,12 +48,14 @@ def parser() -> argparse.ArgumentParser:
         return sub
 
     run = command("run", "serve in the foreground, as a service manager wants it")
+    run.add_argument("--reload", action="store_true", help=RELOAD)
     run.add_argument("--ready-fd", type=int, metavar="FD", help=argparse.SUPPRESS)
     serve = command("serve", "serve a folder or a WSGI application, without a configuration")
     serve.add_argument("what", metavar="DIR|MODULE:APP", help="the folder, or the application")
     serve.add_argument("--listen", metavar="ADDRESS", help="where (default: 127.0.0.1:8080)")
     serve.add_argument("--workers", metavar="N", help="how many processes, or MIN-MAX (default: one a CPU)")
     serve.add_argument("--threads", metavar="N", help="calls of the application at once in each of them (default: 8)")
+    serve.add_argument("--reload", action="store_true", help=RELOAD)
     command("start", "serve in the background; returns when it serves, or cannot")
     command("stop", "finish what is in flight and end")
     command("restart", "stop, then start")

@@ -6,13 +6,14 @@ Knows configuration files, the control socket and how a daemon is begun; the res
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import select
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from forkserver import config as configuration
@@ -24,6 +25,7 @@ from forkserver.config.options import Limits
 from forkserver.config.options import Server as ServerOptions
 from forkserver.config.sources import peek
 from forkserver.process.control import ControlClient, NotRunning
+from forkserver.watching import beside
 
 DONE, FAILED, WRONG, NOT_RUNNING = 0, 1, 2, 3
 PLACES = ("conf/server.ini", "/etc/forkserver/server.ini")
@@ -67,10 +69,13 @@ def control_path(path: str, kinds: Kinds) -> str:
         given = configuration.load(path, kinds).server.control
     except ConfigError:
         given = peek(path, "server", "control", ServerOptions) or ""
-    if given:
-        return given
+    return given or default_control(path)
+
+
+def default_control(name: str) -> str:
+    """Where it listens when the configuration of this name does not say."""
     try:
-        return default_places(path)[0]
+        return default_places(name)[0]
     except OSError as error:
         raise Refusal(FAILED, f"{error.filename} {error.strerror}") from None
 
@@ -109,14 +114,17 @@ def run(arguments: Arguments, kinds: Kinds) -> int:
     program = Server(lambda: configuration.load(path, kinds), kinds)
     if arguments.ready_fd is not None:
         return daemon.in_background(program, config, arguments.ready_fd)
-    return daemon.in_foreground(program, config)
+    with _watched(arguments, config):
+        return daemon.in_foreground(program, config)
 
 
 def serve(arguments: Arguments, kinds: Kinds) -> int:
     """The configuration is written on the spot; what is wrong with it is wrong with the command line."""
-    control, _ = default_places(f"serve-{os.getpid()}")  # several may serve one folder
+    control = default_control(f"serve-{os.getpid()}")  # several may serve one folder
     try:
         text = onthespot.configuration_of(arguments, control)
+        if arguments.reload and onthespot.is_folder(arguments.what):
+            raise Refusal(WRONG, "--reload is for applications: the files of a folder are served as they are")
     except onthespot.Neither as error:
         raise Refusal(WRONG, str(error)) from None
 
@@ -127,7 +135,26 @@ def serve(arguments: Arguments, kinds: Kinds) -> int:
         config = configure()
     except ConfigError as error:
         raise Refusal(WRONG, str(error), named=False) from None
-    return daemon.in_foreground(Server(configure, kinds), config)
+    with _watched(arguments, config, text):
+        return daemon.in_foreground(Server(configure, kinds), config)
+
+
+@contextlib.contextmanager
+def _watched(arguments: Arguments, config: Config, text: str = "") -> Iterator[None]:
+    """Have the sources watched meanwhile, if that was asked for; `text` is the configuration's that is no file."""
+    with contextlib.ExitStack() as stack:
+        if arguments.reload:
+            control = config.server.control or default_control(config.path)
+            name = onthespot.NAME if text else config.path
+            # Otherwise the log, which is on the same terminal, says why.
+            reasons = config.log.error != "stderr"
+            try:
+                stack.enter_context(beside.watcher(control, name, text, reasons=reasons))
+            except beside.NoLibrary as error:
+                raise Refusal(WRONG, str(error)) from None
+            except beside.CannotWatch as error:
+                raise Refusal(FAILED, str(error)) from None
+        yield
 
 
 def start(arguments: Arguments, kinds: Kinds) -> int:

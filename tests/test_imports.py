@@ -24,6 +24,7 @@ MAY = {  # room → the rooms it may import at run time, besides itself
     "apps": {"http", "config"},
     "serving": {"apps", "http", "config", "log"},
     "process": {"config", "log"},
+    "watching": {"apps", "config", "process"},
     "": set(),  # the package itself knows its version
 }
 NEVER_IN_HTTP = {"os", "socket", "time", "threading", "select", "asyncio"}

@@ -50,15 +50,20 @@ def gather(text: str, name: str, environ: Mapping[str, str], complaints: Complai
     return sections
 
 
+def _patterns(entry: Entry, environ: Mapping[str, str]) -> list[str]:
+    """What an include names, relative to its file's folder; nothing where that cannot be read."""
+    try:
+        folder = os.path.dirname(entry.where.file)
+        return list(declared(Server)["include"].convert(expand(entry.value, environ), folder))
+    except ValueError:  # complained of where the options of [server] are read
+        return []
+
+
 def _matches(entry: Entry, environ: Mapping[str, str], complaints: Complaints) -> list[str]:
     """The files that an include names, sorted; a plain name that leads nowhere is complained of."""
     folder = os.path.dirname(entry.where.file)
     found: list[str] = []
-    try:
-        patterns = declared(Server)["include"].convert(expand(entry.value, environ), folder)
-    except ValueError:  # complained of where the options of [server] are read
-        return found
-    for pattern in patterns:
+    for pattern in _patterns(entry, environ):
         hits = sorted(glob.glob(os.path.join(glob.escape(folder), pattern)))
         if not hits and not WILDCARD.search(pattern):
             missing = os.path.join(folder, pattern)
@@ -83,6 +88,22 @@ def _included(path: str, where: Where, complaints: Complaints) -> list[Section]:
 
 def _without_includes(section: Section) -> Section:
     return replace(section, entries=[entry for entry in section.entries if entry.key != "include"])
+
+
+def parts(text: str, name: str, environ: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """The file `name`, whose text this is, and those that it includes; and the folders where further ones may turn up.
+
+    All are absolute paths.  A file that is included by its plain name need not be there.
+    """
+    files, folders = [os.path.abspath(name)], list[str]()
+    folder = os.path.dirname(files[0])
+    complaints = Complaints(name)  # of no interest here
+    for entry in entries("server", read(text, files[0], complaints)):
+        for pattern in _patterns(entry, environ) if entry.key == "include" else ():
+            place = os.path.join(glob.escape(folder), pattern)
+            files += glob.glob(place) if WILDCARD.search(pattern) else [os.path.join(folder, pattern)]
+            folders += glob.glob(os.path.dirname(place))
+    return files, folders
 
 
 def peek(path: str, section: str, key: str, made: type[Any]) -> str | None:

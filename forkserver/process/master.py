@@ -1,8 +1,7 @@
-"""The master: signals, commands and reloads, and the loop around them.
+"""The master: signals and commands, and the loop around them.
 
 It imports no user code, starts no thread, parses no HTTP: nothing that an application does can bring it down.
-Who should live is known to `children.py`, how to bring that about to `pool.py`, the steps of a reload to
-`transition.py`.
+Who should live is known to `children.py`, how to bring that about to `pool.py`, what a reload is to `reloads.py`.
 """
 
 from __future__ import annotations
@@ -19,9 +18,9 @@ from forkserver.process.generation import Logs
 from forkserver.process.notify import Notifier
 from forkserver.process.pool import Pool
 from forkserver.process.program import Program
+from forkserver.process.reloads import Reloads
 from forkserver.process.report import Report
 from forkserver.process.signals import Signals, ignore
-from forkserver.process.transition import CannotChange, Transition
 from forkserver.process.trouble import Trouble
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ class Master:
         called in each child, to close what is its caller's.  OSError when the control socket cannot be had.
         """
         self.program, self.log, self.notifier = program, log, notifier
-        self.gifts, self.announce, self.let_go = gifts, announce, let_go
+        self.gifts, self.let_go = gifts, let_go
         self.selector = selectors.DefaultSelector()
         self.control = ControlServer(control_path, self.selector, self._obey)  # its bind is the lock
         self.signals = Signals(ACTIONS)
@@ -62,16 +61,13 @@ class Master:
         self.pool = Pool(program, log, self.selector)
         self.trouble = Trouble(self.pool, log)
         self.report = Report(self.pool)
-        self.pool.let_go, self.pool.failed, self.pool.buried = self._let_go, self._failed, self.report.buried
-        self.transition: Transition | None = None
-        self.asking: list[Reply] = []  # for the reload under way
-        self.waiting: list[Reply] = []  # for the one after it
-        self.status: int | None = None  # the exit status, once it is known
+        self.reloads = Reloads(self.pool, self.report, log, notifier, gifts=gifts, announce=announce)
+        self.pool.let_go, self.pool.failed, self.pool.buried = self._let_go, self.reloads.failed, self.report.buried
         kinship.adopt_orphans()  # workers lose their parents by design, see `mold.py`
 
     def run(self, config: Config, logs: Logs) -> int:
         """Serve until told to end; give the exit status: 0, or 1 when the first generation did not come up."""
-        self._change(config, logs)
+        self.reloads.change(config, logs)
         tick = 0.0
         while not (self.pool.children.stopping and self.pool.empty):
             now = time.monotonic()
@@ -79,14 +75,14 @@ class Master:
                 tick = now + self.notifier.pace(TICK)
                 self._tick(now)
             self.pool.keep(now)
-            if self._advance(now):
+            if self.reloads.advance(now):
                 continue  # the pool has new aims
             wait = min(tick, self.pool.next_deadline(now)) - time.monotonic()
             for key, _ in self.selector.select(max(0.0, wait)):
                 if self.selector.get_map().get(key.fd) is key:  # an earlier one of this round may have closed it
                     key.data()
         self._end()
-        return self.status or 0
+        return 1 if self.reloads.unable else 0
 
     def _tick(self, now: float) -> None:
         self.notifier.alive()
@@ -139,26 +135,11 @@ class Master:
         self.notifier.stopping()
         self.notifier.say(words)
         end()
-        self._give_up("the server is stopping")
-
-    def _give_up(self, why: str) -> None:
-        """A transition under way comes to nothing, and none will follow; whoever asked is told."""
-        if self.transition:
-            self.transition.undo()
-            self.transition = None
-        asking, self.asking, self.waiting = self.asking + self.waiting, [], []
-        for reply in asking:
-            reply({"ok": False, "why": why})
-        self._announce(why)
-
-    def _announce(self, why: str) -> None:
-        """The first word counts."""
-        announce, self.announce = self.announce, lambda why: None
-        announce(why)
+        self.reloads.give_up("the server is stopping")
 
     def hang_up(self) -> None:
         """HUP: reload; nobody is told but the log."""
-        self.reload(lambda answer: None)
+        self.reloads.ask(lambda answer: None)
 
     def reopen(self) -> None:
         """USR1: whoever rotates the logs has renamed them."""
@@ -181,101 +162,12 @@ class Master:
         """CHLD."""
         self.pool.reap()
 
-    # Reloads.
-
-    def reload(self, reply: Reply) -> None:
-        """Take the configuration anew; one at a time, and those who ask meanwhile share the next."""
-        if self.pool.children.stopping:
-            reply({"ok": False, "why": "the server is stopping"})
-        elif self.transition:
-            self.waiting.append(reply)
-        else:
-            self.asking = [reply]
-            self._begin_reload()
-
-    def _begin_reload(self) -> None:
-        self.log.info("reloading")
-        self.notifier.reloading()
-        try:
-            config = self.program.configure()
-        except Exception as error:  # a configuration may be wrong in any way; the old one serves on
-            self._refuse(str(error))
-            return
-        self._change(config, None)
-
-    def _change(self, config: Config, logs: Logs | None) -> None:
-        try:
-            self.transition = Transition(self.pool, config, logs, self.gifts, time.monotonic())
-        except CannotChange as error:
-            self._refuse(str(error))
-
-    def _advance(self, now: float) -> bool:
-        """Take the next step of a transition; False when none is due."""
-        if not self.transition:
-            return False
-        try:
-            step = self.transition.advance(now)
-        except CannotChange as error:
-            self._refuse(str(error))
-            return True
-        if step:
-            STEPS[step](self)
-        return step is not None
-
-    def _promoted(self) -> None:
-        assert self.pool.current is not None
-        current = self.pool.current
-        self.log.configure(current.config.log.error, current.logs.error.descriptor, current.config.log.level)
-        where = ", ".join(listener.name for listener in current.listeners)
-        want = self.pool.children.want
-        self.log.info(f"generation {current.number} serves at {where} with {want} worker{'s' if want > 1 else ''}")
-        self.report.last_refusal = ""
-        self.notifier.ready(self.report.figures(time.monotonic()))
-        self._announce("")
-
-    def _settled(self) -> None:
-        """The new generation is whole and the older ones accept no more: now it is true for whoever asked."""
-        self.transition = None
-        self.report.reloads += bool(self.asking)
-        self._answer({"ok": True, "generation": self.pool.children.generation})
-
-    def _failed(self, generation: int, why: str) -> None:
-        """The pool could not bring a generation up; the current one has other means."""
-        if self.transition and self.transition.generation.number == generation and not self.transition.promoted:
-            self._refuse(why)
-        else:
-            self.log.error(f"the applications cannot be loaded again: {why}", lines=True)
-
-    def _refuse(self, why: str) -> None:
-        """A reload, or the start, came to nothing; whoever asked is told why."""
-        if self.transition:
-            self.transition.undo()
-            self.transition = None
-        if self.pool.current:
-            self.log.error(f"reload refused: {why}", lines=True)
-            self.report.last_refusal = why
-            self.notifier.ready(self.report.figures(time.monotonic()))
-            self._answer({"ok": False, "why": why})
-            return
-        self.log.error(f"cannot start: {why}", lines=True)
-        self.status = 1
-        self.pool.drain()
-        self._give_up(why)
-
-    def _answer(self, answer: dict[str, Any]) -> None:
-        asking, self.asking = self.asking, []
-        for reply in asking:
-            reply(answer)
-        if self.waiting:
-            self.asking, self.waiting = self.waiting, []
-            self._begin_reload()
-
     # The control socket.
 
     def _obey(self, command: dict[str, Any], reply: Reply) -> None:
         known: dict[str, Callable[[], None]] = {
             "status": lambda: reply(self.report.status()),
-            "reload": lambda: self.reload(reply),
+            "reload": lambda: self.reloads.ask(reply),
             "config": lambda: reply(self._shown()),
         }
         act = known.get(str(command.get("command")))
@@ -289,12 +181,6 @@ class Master:
             return {"ok": False, "why": "nothing serves yet"}
         return {"ok": True, "text": self.program.show(self.pool.current.config)}
 
-
-STEPS: dict[str, Callable[[Master], None]] = {
-    "auditioned": lambda master: None,
-    "promoted": Master._promoted,
-    "settled": Master._settled,
-}
 
 ACTIONS: dict[signal.Signals, Callable[[Master], None]] = {
     signal.SIGTERM: Master.stop,
