@@ -132,16 +132,26 @@ RULES: dict[str, Callable[[bytes], Effect]] = {
 }
 
 
+_NAMES: Memo[bytes, str] = Memo(256, 8 << 10)  # names of fields as they were sent, which are tokens: in lower case
+
+
 def split_line(line: bytes) -> tuple[str, bytes]:
     """(lower-case name, value without white space around) of a field line given without its CRLF.
 
     Raises BadRequest 400 for whatever is no field line: a continuation of the last one (obs-fold, RFC 9112
     section 5.2), white space before the colon (section 5.1), a control byte, a name that is no token.
     """
+    name, colon, value = line.partition(b":")
+    known = _NAMES.get(name) if colon else None
+    # Visible ASCII behind a name that was found to be one: most lines that are new are a cookie or a referer.
+    if known is not None and value.isascii() and value.decode("ascii").isprintable():
+        return known, value.strip(grammar.WHITE)
     match = grammar.FIELD_LINE.fullmatch(line)
     if match is None:
         raise BadRequest(400, _trouble(line))
-    return match[1].decode("ascii").lower(), match[2].strip(grammar.WHITE)
+    lower = name.decode("ascii").lower()
+    _NAMES.put(name, lower)
+    return lower, match[2].strip(grammar.WHITE)
 
 
 def _trouble(line: bytes) -> str:

@@ -7,7 +7,6 @@ of files and descriptors, and nothing of how values are put together to a line (
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -59,15 +58,15 @@ class Value:
 ESCAPES = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0x100))}
 ESCAPES |= {ord(raw): "\\" + name for raw, name in zip('\b\n\r\t\v"\\', 'bnrtv"\\', strict=True)}
 
-is_plain = re.compile(r"[ !#-\[\]-~]*").fullmatch
-
 
 def escape(text: str) -> str:
     """`text` as printable ASCII, in which no quote, backslash or control character stands bare.
 
-    No memo: it would save a fifth of a microsecond where texts repeat, and cost as much where they do not.
+    Four methods of str take a third of the time that one regular expression would.
     """
-    return text if is_plain(text) else one_byte_characters(text).translate(ESCAPES)
+    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
+        return text
+    return one_byte_characters(text).translate(ESCAPES)
 
 
 def one_byte_characters(text: str) -> str:

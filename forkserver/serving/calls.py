@@ -104,6 +104,8 @@ class Calls:
             connection.head = connection.mount = None
             connection.since = clock.now
             connection.answered += 1
+            if connection.state is not State.READING:
+                connection.enter(State.READING, clock.now)
         elif call.gone:  # in the middle, with one thread alone
             self._bury(call)
         else:

@@ -154,6 +154,8 @@ class Conversations:
         if body is None:
             return False
         connection.received += connection.moved
+        if isinstance(body, bytes):  # it is whole, and in nobody's keeping
+            connection.spool = None
         self._respond(connection, head, connection.mount, body)
         return True
 
