@@ -19,7 +19,7 @@ run: $(VENV)/installed  ## serve conf/server.ini here, in the foreground
 	@exec $(VENV)/bin/forkserver run $(CONFIG)
 
 test: $(VENV)/tools     ## all tests that need neither root nor a browser
-	@$(PYTEST) -n $(JOBS) -m 'not browser and not system' $(ARGS)
+	@$(PYTEST) -n $(JOBS) --dist worksteal -m 'not browser and not system' $(ARGS)
 
 lint: $(VENV)/tools     ## ruff: rules and format
 	@$(VENV)/bin/ruff check .
