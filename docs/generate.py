@@ -23,15 +23,29 @@ from forkserver.log.format import KNOWN
 
 ROOT = Path(__file__).parent.parent
 BENCHMARKS = "benchmarks/README.md"
-QUOTED = (  # rows of the benchmarks that README.md repeats: those that flatter and those that do not
-    "1 KiB file, the same request again and again",
-    "2,000 files of 1 KiB at random",
-    "1 KiB file, every query, cookie and referer new",
-    "100 KiB file",
-    "no such file, 404",
-    "1 KiB file, a connection for each request",
-)
-SERVERS = ("forkserver", "nginx", "Apache", "uWSGI", "Granian")
+FIGURES = {"row": "Figures", "wsgi row": "Figures of applications"}  # first cell of an overview: its heading
+QUOTED = {
+    "row": (  # rows of the benchmarks that README.md repeats: those that flatter and those that do not
+        "1 KiB file, the same request again and again",
+        "2,000 files of 1 KiB at random",
+        "1 KiB file, every query, cookie and referer new",
+        "100 KiB file",
+        "no such file, 404",
+        "1 KiB file, a connection for each request",
+    ),
+    "wsgi row": (
+        "13 bytes, the same request of one field",
+        "13 bytes, the same request of a browser's eight fields",
+        "13 bytes, every path, query, cookie and referer new",
+        "POST of 2 KiB",
+        "64 KiB in one piece",
+        "16 pieces of 4 KiB, length not told",
+    ),
+}
+SERVERS = {
+    "row": ("forkserver", "nginx", "Apache", "uWSGI", "Granian"),
+    "wsgi row": ("forkserver", "bjoern", "uWSGI", "Granian", "waitress", "gunicorn gthread"),
+}
 CIRCUMSTANCE = re.compile(r"- (\d{4}-\d\d-\d\d.*|.*; Linux .*|CPython [^,]*)")  # date, machine, interpreter
 BLOCK = re.compile(r"(<!-- (\w+): generated -->\n)(.*?)(<!-- end -->\n)", re.DOTALL)
 
@@ -205,14 +219,16 @@ def option_tables() -> str:
     return "\n".join(parts)
 
 
-def figures() -> str:
+def figures(kind: str = "row") -> str:
     """The quoted rows of the benchmarks, with their date and machine.  KeyError when one is not there any more."""
-    lines = (ROOT / BENCHMARKS).read_text(encoding="utf-8").splitlines()
+    text = (ROOT / BENCHMARKS).read_text(encoding="utf-8")
+    lines = text.partition(f"\n## {FIGURES[kind]}\n")[2].partition("\n## ")[0].splitlines()
     rows = {cells[0]: cells for cells in (split(line) for line in lines if line.startswith("| "))}
-    columns = [rows["row"].index(server) for server in SERVERS]
+    columns = [rows[kind].index(server) for server in SERVERS[kind]]
     about = [found[1] for line in lines if (found := CIRCUMSTANCE.match(line))]
-    quoted = [(name, *(rows[name][column].partition(" (")[0] for column in columns)) for name in QUOTED]
-    return f"{table(('CPU µs a request', *SERVERS), quoted)}\n{'; '.join(about)}.\n"
+    # Behind the row's name stands what is measured, where there are several kinds of figures.
+    quoted = [(name, *(rows[name][column].partition(" (")[0] for column in columns)) for name in QUOTED[kind]]
+    return f"{table(('CPU µs a request', *SERVERS[kind]), quoted)}\n{'; '.join(about)}.\n"
 
 
 def split(line: str) -> list[str]:
@@ -224,6 +240,7 @@ BLOCKS = {
     "signals": signal_table,
     "options": option_tables,
     "figures": figures,
+    "applications": lambda: figures("wsgi row"),
 }
 
 if __name__ == "__main__":
