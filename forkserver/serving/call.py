@@ -20,13 +20,6 @@ if TYPE_CHECKING:
     from forkserver.serving.spool import Spool
 
 
-class RequestTimeout(BaseException):
-    """Raised in the application's thread when its request has had its time.
-
-    No Exception: who handles those means to go on with the request.
-    """
-
-
 class Stage(Protocol):
     """The crew as a call needs it."""
 

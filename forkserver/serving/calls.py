@@ -13,17 +13,19 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, BinaryIO
 
 from forkserver.http.response import FileSlice, Response, error_response, has_body
-from forkserver.serving.call import Call, RequestTimeout
+from forkserver.serving.call import Call
 from forkserver.serving.clock import Clock
 from forkserver.serving.connection import Connection, State
-from forkserver.serving.crew import Crew, Loop
+from forkserver.serving.crew import Crew
 from forkserver.serving.delivery import Delivery
 from forkserver.serving.known import Known, Shape, ShapeKey, memo_of_requests, memo_of_shapes
 from forkserver.serving.reply import Reply, discard
+from forkserver.serving.timeout import RequestTimeout
 from forkserver.serving.watch import Watch
 
 if TYPE_CHECKING:
     from forkserver.log import ErrorLog
+    from forkserver.serving.outside import Loop
 
 
 class Calls:

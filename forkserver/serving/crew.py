@@ -3,31 +3,30 @@
 The leader runs an application's call itself, because handing it to another thread costs more than a fast call.  A call
 that lasts loses it the lead: a spare thread takes the loop over, and the old leader, once its call has returned, hands
 in the answer and becomes a spare.  Applications that are slow as a rule are given to a spare thread at once.  Knows
-threads and calls; knows nothing of sockets and of what is answered.
+the course of a call through its thread and its time limits; who has what is kept in `roster.py`.  Knows nothing of
+sockets and of what is answered.
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
-import queue
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import TYPE_CHECKING, NoReturn
 
-from forkserver.serving.call import Call, RequestTimeout
+from forkserver.serving.call import Call
 from forkserver.serving.outbox import Outbox
+from forkserver.serving.roster import Roster
+from forkserver.serving.timeout import RequestTimeout, raise_in, take_back
 
 if TYPE_CHECKING:
     from forkserver.config.options import Limits
-    from forkserver.serving.outside import Figures, Progress
+    from forkserver.serving.outside import Acts, Figures, Loop
 
 SAMPLE = 16  # of so many calls that the leader runs one is timed
 SWITCH = 0.001  # seconds that a thread may keep the interpreter while others want it
-DESKS = 65  # at most, for as many threads
 NEVER = float("inf")
 
 
@@ -35,50 +34,18 @@ class Deposed(BaseException):
     """The thread has lost the lead while it was in a call: nothing below it on the stack is its business any more."""
 
 
-class Loop(Protocol):
-    """What is led, turn by turn."""
-
-    @property
-    def done(self) -> bool: ...
-
-    def turn(self) -> None: ...
-
-
-class Acts(Protocol):
-    """What is done with calls: to run the application, in any thread; all else by the leader alone."""
-
-    def perform(self, call: Call) -> None: ...
-
-    def take_over(self, calls: list[Call]) -> None: ...
-
-    def transmit(self, call: Call) -> None: ...
-
-    def transmit_some(self, call: Call) -> None: ...
-
-    def complain(self, why: str) -> None: ...
-
-
-class Crew:
+class Crew(Roster):
     """`threads` application calls at once, and one thread more, so that the loop always has one.
 
     With one thread there is nobody to take the lead, and it runs everything.
     """
 
     def __init__(self, threads: int, limits: Limits, figures: Figures) -> None:
-        self.threads, self.limits, self.figures = threads, limits, figures
+        super().__init__(threads, limits, figures)
         self.loop: Loop
         self.acts: Acts
-        self.lock = threading.Lock()
         self.call: Call | None = None  # what the leader runs itself
-        self.running: dict[int, Call] = {}  # what others run, by the number of their thread
-        self.waiting: deque[Call] = deque()  # for a thread
-        self.busy = 0  # calls that others run, or have been told to; without the streams
-        self.streams = 0  # calls that go on and on
-        self.noticed: deque[Call] = deque()  # for the loop to look at
-        self.bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)  # readable when there is one
         self.lost: list[Call] = []  # by leaders, for the next one to take over
-        self.desks: list[Progress] = []
-        self.desk = figures.desk(0)  # the leader's
         self.leader = 0  # the number of its thread
         self.leader_thread = 0  # its identifier
         self.count = 0  # calls
@@ -88,20 +55,6 @@ class Crew:
         self.strayed = False  # this is a process that an application has forked
         self.ended = False
         self.failure: BaseException | None = None  # what it ended by, when that was not an order
-        self._jobs: queue.SimpleQueue[Call | None] = queue.SimpleQueue()  # None: lead
-        self._idle = 0  # threads without a job, or about to be
-        self._hiring = threading.Lock()  # numbers are given one by one
-
-    @property
-    def full(self) -> bool:
-        """Whether a further call would have to wait."""
-        return self.busy >= self.threads
-
-    @property
-    def unfinished(self) -> bool:
-        """Whether there are calls that may yet end."""
-        with self.lock:
-            return bool(self.waiting) or any(not call.expired for call in self.running.values())
 
     # Threads.
 
@@ -124,7 +77,7 @@ class Crew:
             raise RuntimeError("the system has no thread for the loop")
         self.add_thread()
         with self.lock:
-            self._summon(None)
+            self.summon(None)
         watch()
         if self.failure:
             raise self.failure
@@ -134,23 +87,7 @@ class Crew:
         self.ended = True
         self.alarm.release()
 
-    def add_thread(self) -> bool:
-        """One more, if there may be; False when there may not, or the system has none."""
-        with self._hiring:
-            number = len(self.desks)
-            if number > self.threads + self.streams:
-                return False
-            self.desks.append(self.figures.desk(number))
-            try:
-                threading.Thread(target=self._live, args=(number,), name=f"crew {number}", daemon=True).start()
-            except RuntimeError:  # the system has no more
-                self.desks.pop()
-                return False
-        with self.lock:
-            self._idle += 1
-        return True
-
-    def _live(self, number: int) -> None:
+    def live(self, number: int) -> None:
         while not self.ended:
             call = self._jobs.get()
             try:
@@ -176,16 +113,6 @@ class Crew:
             loop.turn()
         self.end()
 
-    def _summon(self, job: Call | None) -> None:
-        """Give a job to an idle thread; the caller has the lock and knows that there is one."""
-        self._idle -= 1
-        self._jobs.put(job)
-
-    @property
-    def spare(self) -> bool:
-        """Whether somebody is there to take the lead."""
-        return self._idle > 0
-
     # Calls that the leader runs.
 
     def enter(self, call: Call, line: bytes, now: float) -> bool:
@@ -193,7 +120,7 @@ class Crew:
         if self.threads == 1:
             now = time.monotonic()  # those before it in this turn of the loop may have taken their time
         elif self.busy >= self.threads or call.mount.pace.slow:
-            self._submit(call, now)
+            self.submit(call, now)
             return False
         call.deadline = deadline = now + self.limits.request_timeout
         call.began = now
@@ -216,9 +143,9 @@ class Crew:
             self._stop_stray(call)
         with self.lock:
             if call.expired:
-                _take_back(call)
+                take_back(call.thread)
             if self.call is not call:
-                self._let_go(call)
+                self.let_go(call)
                 return False
             self.call = None
             call.over = True
@@ -240,7 +167,7 @@ class Crew:
         self.running[call.member] = call
         self.busy += 1
         self.lost.append(call)
-        self._summon(None)
+        self.summon(None)
 
     def returned(self, call: Call) -> None:
         """In a thread that has lost the lead: its call has returned."""
@@ -248,17 +175,6 @@ class Crew:
         raise Deposed
 
     # Calls that other threads run.
-
-    def _submit(self, call: Call, now: float) -> None:
-        call.queued = now
-        if self._idle < 2:
-            self.add_thread()
-        with self.lock:
-            if self.busy < self.threads and self._idle:
-                self.busy += 1
-                self._summon(call)
-            else:
-                self.waiting.append(call)
 
     def _work(self, call: Call, number: int) -> None:
         """Run a call to its end; then those that have waited for a thread."""
@@ -289,36 +205,8 @@ class Crew:
             self._stop_stray(call)
         with self.lock:
             if call.expired:
-                _take_back(call)
-            self._let_go(call)
-
-    def _let_go(self, call: Call) -> None:
-        """Its thread is idle in a moment: for one that waits, or for whatever comes.  The caller has the lock."""
-        call.over = True
-        self.running.pop(call.member, None)
-        self._idle += 1
-        if call.stream:
-            self.streams -= 1
-        elif self.waiting:
-            self._summon(self.waiting.popleft())
-        else:
-            self.busy -= 1
-
-    def set_apart(self, call: Call) -> None:
-        """Its answer goes on and on: it does not count among the `threads` any more, while there are desks for more."""
-        with self.lock:
-            if call.over or call.stream or self.threads + self.streams >= DESKS - 1:
-                return
-            call.stream = True
-            self.streams += 1
-            self.busy -= 1
-        if self.waiting and not self.spare:
-            self.add_thread()
-        with self.lock:
-            if self.waiting and self._idle and self.busy < self.threads:
-                self.busy += 1
-                self._summon(self.waiting.popleft())
-        os.eventfd_write(self.bell, 1)  # there may be room for new connections
+                take_back(call.thread)
+            self.let_go(call)
 
     def _hand_in(self, call: Call) -> None:
         self.desks[call.member].end()
@@ -387,29 +275,12 @@ class Crew:
         """
         with self.lock:
             if call.expired:
-                _take_back(call)
+                take_back(call.thread)
             deadline, call.deadline = call.deadline, NEVER
             if aside:
                 self.call = None
         self.desk_of(call).extend(0.0)
         return deadline
-
-    def desk_of(self, call: Call) -> Progress:
-        """Where its thread notes it."""
-        return self.desk if call.member < 0 else self.desks[call.member]
-
-    def notice(self, call: Call) -> None:
-        """Have the loop look at a call."""
-        if not call.noticed:
-            call.noticed = True
-            self.noticed.append(call)
-            os.eventfd_write(self.bell, 1)
-
-    def insist(self, call: Call) -> None:
-        """The same for certain: a RequestTimeout may have come just when its thread was about to ring."""
-        call.noticed = True
-        self.noticed.append(call)
-        os.eventfd_write(self.bell, 1)
 
     def wake(self) -> None:
         """Whoever watches is needed."""
@@ -417,15 +288,6 @@ class Crew:
         self.alarm.release()
 
     # Time limits.
-
-    def overdue(self, now: float) -> list[Call]:
-        """Those that have waited for a thread for longer than they might have run; they wait no more."""
-        with self.lock:
-            late = [call for call in self.waiting if now - call.queued > self.limits.request_timeout]
-            for call in late:
-                self.waiting.remove(call)
-                call.expired = call.over = True
-        return late
 
     def expire(self, call: Call) -> None:
         """It has had its time: tell the application, once, and have the client told."""
@@ -436,14 +298,5 @@ class Crew:
                 return
             call.expired = True
             call.thread = call.thread or self.leader_thread
-            _raise_in(call.thread, RequestTimeout)
+            raise_in(call.thread, RequestTimeout)
         self.insist(call)
-
-
-def _raise_in(thread: int, error: type[BaseException] | None) -> None:
-    """Have a thread raise at its next step in Python; None takes that back (PyThreadState_SetAsyncExc)."""
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), error and ctypes.py_object(error))
-
-
-def _take_back(call: Call) -> None:
-    _raise_in(call.thread, None)

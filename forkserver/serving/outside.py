@@ -5,7 +5,10 @@ Knows the shape of the seam and nothing of what is behind it.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from forkserver.serving.call import Call
 
 
 class Orders(Protocol):
@@ -48,3 +51,26 @@ class Figures(Clients, Protocol):
     def desk(self, number: int) -> Progress: ...
 
     def count(self, connections: int, requests: int, sent: int) -> None: ...
+
+
+class Loop(Protocol):
+    """What is led, turn by turn."""
+
+    @property
+    def done(self) -> bool: ...
+
+    def turn(self) -> None: ...
+
+
+class Acts(Protocol):
+    """What is done with calls: to run the application, in any thread; all else by the leader alone."""
+
+    def perform(self, call: Call) -> None: ...
+
+    def take_over(self, calls: list[Call]) -> None: ...
+
+    def transmit(self, call: Call) -> None: ...
+
+    def transmit_some(self, call: Call) -> None: ...
+
+    def complain(self, why: str) -> None: ...

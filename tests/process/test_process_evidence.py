@@ -90,7 +90,7 @@ def test_who_is_asked_writes_down_what_it_is_doing_and_goes_on() -> None:
         assert notes.fresh() == ""
         for _ in range(2):
             text = ""
-            while "in wait_to_be_asked" not in text:  # it may be on its way there still
+            while "in wait_to_be_asked" not in text:  # asked early it may still be on its way there
                 assert evidence.ask(worker.pid)
                 text += until_written(notes)
         assert os.waitpid(worker.pid, os.WNOHANG) == (0, 0)

@@ -1,0 +1,149 @@
+"""The books of a crew: its threads, the calls that they have, those that wait, those that the loop is to look at.
+
+What is here is true for all threads, under one lock.  Knows who has what; knows nothing of what a thread does with it.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from collections import deque
+from typing import TYPE_CHECKING
+
+from forkserver.serving.call import Call
+
+if TYPE_CHECKING:
+    from forkserver.config.options import Limits
+    from forkserver.serving.outside import Figures, Progress
+
+DESKS = 65  # at most, for as many threads
+
+
+class Roster:
+    """`threads` calls at once, and one thread more; beside them the streams, each with a thread of its own."""
+
+    def __init__(self, threads: int, limits: Limits, figures: Figures) -> None:
+        self.threads, self.limits, self.figures = threads, limits, figures
+        self.lock = threading.Lock()
+        self.running: dict[int, Call] = {}  # what others than the leader run, by the number of their thread
+        self.waiting: deque[Call] = deque()  # for a thread
+        self.busy = 0  # calls that others run, or have been told to; without the streams
+        self.streams = 0  # calls that go on and on
+        self.noticed: deque[Call] = deque()  # for the loop to look at
+        self.bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)  # readable when there is one
+        self.desks: list[Progress] = []  # one a thread
+        self.desk = figures.desk(0)  # the leader's
+        self._jobs: queue.SimpleQueue[Call | None] = queue.SimpleQueue()  # None: lead
+        self._idle = 0  # threads without a job, or about to be
+        self._hiring = threading.Lock()  # numbers are given one by one
+
+    @property
+    def full(self) -> bool:
+        """Whether a further call would have to wait."""
+        return self.busy >= self.threads
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether there are calls that may yet end."""
+        with self.lock:
+            return bool(self.waiting) or any(not call.expired for call in self.running.values())
+
+    @property
+    def spare(self) -> bool:
+        """Whether somebody is there to take the lead."""
+        return self._idle > 0
+
+    # Threads.
+
+    def live(self, number: int) -> None:
+        """The life of a thread."""
+        raise NotImplementedError
+
+    def add_thread(self) -> bool:
+        """One more, if there may be; False when there may not, or the system has none."""
+        with self._hiring:
+            number = len(self.desks)
+            if number > self.threads + self.streams:
+                return False
+            self.desks.append(self.figures.desk(number))
+            try:
+                threading.Thread(target=self.live, args=(number,), name=f"crew {number}", daemon=True).start()
+            except RuntimeError:  # the system has no more
+                self.desks.pop()
+                return False
+        with self.lock:
+            self._idle += 1
+        return True
+
+    def summon(self, job: Call | None) -> None:
+        """Give a job to an idle thread; the caller has the lock and knows that there is one."""
+        self._idle -= 1
+        self._jobs.put(job)
+
+    # Calls.
+
+    def submit(self, call: Call, now: float) -> None:
+        call.queued = now
+        if self._idle < 2:
+            self.add_thread()
+        with self.lock:
+            if self.busy < self.threads and self._idle:
+                self.busy += 1
+                self.summon(call)
+            else:
+                self.waiting.append(call)
+
+    def let_go(self, call: Call) -> None:
+        """Its thread is idle in a moment: for one that waits, or for whatever comes.  The caller has the lock."""
+        call.over = True
+        self.running.pop(call.member, None)
+        self._idle += 1
+        if call.stream:
+            self.streams -= 1
+        elif self.waiting:
+            self.summon(self.waiting.popleft())
+        else:
+            self.busy -= 1
+
+    def set_apart(self, call: Call) -> None:
+        """Its answer goes on and on: it does not count among the `threads` any more, while there are desks for more."""
+        with self.lock:
+            if self.threads == 1 or call.over or call.stream or self.threads + self.streams >= DESKS - 1:
+                return
+            call.stream = True
+            self.streams += 1
+            self.busy -= 1
+        if self.waiting and not self.spare:
+            self.add_thread()
+        with self.lock:
+            if self.waiting and self._idle and self.busy < self.threads:
+                self.busy += 1
+                self.summon(self.waiting.popleft())
+        os.eventfd_write(self.bell, 1)  # there may be room for new connections
+
+    def overdue(self, now: float) -> list[Call]:
+        """Those that have waited for a thread for longer than they might have run; they wait no more."""
+        with self.lock:
+            late = [call for call in self.waiting if now - call.queued > self.limits.request_timeout]
+            for call in late:
+                self.waiting.remove(call)
+                call.expired = call.over = True
+        return late
+
+    def desk_of(self, call: Call) -> Progress:
+        """Where its thread notes it."""
+        return self.desk if call.member < 0 else self.desks[call.member]
+
+    def notice(self, call: Call) -> None:
+        """Have the loop look at a call."""
+        if not call.noticed:
+            call.noticed = True
+            self.noticed.append(call)
+            os.eventfd_write(self.bell, 1)
+
+    def insist(self, call: Call) -> None:
+        """The same for certain: a RequestTimeout may have come just when its thread was about to ring."""
+        call.noticed = True
+        self.noticed.append(call)
+        os.eventfd_write(self.bell, 1)
