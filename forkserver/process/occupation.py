@@ -24,12 +24,14 @@ class Load:
     seat: int
     pid: int
     requests: int  # in progress
+    lasting: int  # of these: with a reply that goes on and on, which has a thread beside those for calls
     desks: int  # that it uses: a worker with a single one runs all calls in its loop, one by one
 
     def is_half(self, threads: int) -> bool:
         """Whether it runs half of the calls that it may, of which there are `threads` if it uses threads at all."""
-        calls = threads if self.desks > 1 else 1
-        return 2 * self.requests >= calls
+        if self.desks <= 1:
+            return self.requests > 0
+        return 2 * (self.requests - self.lasting) >= threads
 
 
 def cpu_time(pid: int) -> float:

@@ -75,12 +75,13 @@ class Pool:
         if not self.current:
             return set()
         here = [c for c in self.children.by_seat.values() if c.pid and c.generation == self.current.number]
-        slots = [self.board.slots[child.seat] for child in here]
-        loads = [
-            Load(child.seat, child.pid, len(slot.in_progress()), slot.words[Word.DESKS])
-            for child, slot in zip(here, slots, strict=True)
-        ]
+        loads = [self._load(child) for child in here]
         return self.occupation.busy(loads, self.current.config.server.threads, now)
+
+    def _load(self, child: Child) -> Load:
+        slot = self.board.slots[child.seat]
+        requests = slot.in_progress()
+        return Load(child.seat, child.pid, len(requests), sum(r.lasts for r in requests), slot.words[Word.DESKS])
 
     def reopen(self, *, moved: bool = False) -> None:
         """Open all log files anew, or those alone that were `moved`, here and in the workers that write to them."""

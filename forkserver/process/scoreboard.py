@@ -17,6 +17,7 @@ SEATS = 2048  # workers of all generations at one time: the most that can be con
 DESKS = 65  # of a worker: one for each of 64 threads at most, and one for its loop
 LINE = 256  # bytes of a request line that are kept
 CLIENT = 48  # bytes of a client's address that are kept: more than IPv6 with its zone takes
+LASTING = 1 << 16  # in place of the number of steps: it is no sign of trouble that the request lasts
 BUCKETS = 8192  # of client addresses, for the limit of connections a client
 
 _HALF = BUCKETS // 2
@@ -55,8 +56,13 @@ class InProgress:
     client: str
     began: float
     deadline: float  # 0 when there is none
-    steps: int  # how often the worker itself has noted that it is slow
+    steps: int  # how often the worker itself has noted that it is slow; LASTING and more: it need not be
     desk: int
+
+    @property
+    def lasts(self) -> bool:
+        """Whether its reply goes on and on, in a thread that is not one of those for calls."""
+        return self.steps >= LASTING
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +99,10 @@ class Desk:
     def extend(self, deadline: float) -> None:
         """The request in hand may take longer, or less long, than was said."""
         self._times[_DEADLINE] = deadline
+
+    def lasts(self) -> None:
+        """The reply to the request in hand goes on and on: nobody needs to note that it is slow."""
+        self._numbers[_STEPS] = LASTING
 
     def note(self, steps: int) -> None:
         """So many times by now the worker itself has written to the slow log that the request in hand is slow."""

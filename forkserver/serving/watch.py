@@ -86,7 +86,7 @@ class Watch:
     def _look_at(self, call: Call, now: float) -> float:
         if call.renewed and not call.stream and now - call.began > STREAM:
             self.crew.set_apart(call)
-            self.crew.desk_of(call).note(len(STEPS))  # it is no sign of trouble that it lasts
+            self.crew.desk_of(call).lasts()  # it is no sign of trouble that it lasts
         steps = list(self._steps(call))
         while steps and now >= steps[0]:
             self._slow(call)

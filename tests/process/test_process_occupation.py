@@ -10,8 +10,8 @@ import pytest
 from forkserver.process.occupation import FULL, Load, Occupation, cpu_time
 
 
-def idle(seat: int, requests: int = 0, desks: int = 3) -> Load:
-    return Load(seat, 1000 + seat, requests, desks)
+def idle(seat: int, requests: int = 0, desks: int = 3, lasting: int = 0) -> Load:
+    return Load(seat, 1000 + seat, requests, lasting, desks)
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,12 @@ def test_a_worker_that_uses_no_threads_is_busy_with_one_call() -> None:
     assert at_rest.busy([idle(0, 0, desks=1), idle(1, 1, desks=1), idle(2, 1, desks=9)], 8, 1.0) == {1}
 
 
+def test_replies_that_go_on_and_on_have_threads_of_their_own_where_there_are_threads() -> None:
+    at_rest = Occupation(lambda pid: 0.0)
+    loads = [idle(0, 9, 17, lasting=6), idle(1, 9, 17, lasting=5), idle(2, 1, 1, lasting=1)]
+    assert at_rest.busy(loads, 8, 1.0) == {1, 2}
+
+
 def test_a_worker_that_has_used_a_cpu_to_the_full_is_busy() -> None:
     used = {1000: 0.0, 1001: 0.0, 1002: 7.0}
     looks = Occupation(used.__getitem__)
@@ -44,15 +50,15 @@ def test_a_worker_that_has_used_a_cpu_to_the_full_is_busy() -> None:
 
 def test_a_seat_that_somebody_else_has_taken_is_looked_at_afresh() -> None:
     looks = Occupation(float)
-    assert looks.busy([Load(0, 10, 0, 9)], 8, 1.0) == set()
-    assert looks.busy([Load(0, 99, 0, 9)], 8, 2.0) == set()
+    assert looks.busy([Load(0, 10, 0, 0, 9)], 8, 1.0) == set()
+    assert looks.busy([Load(0, 99, 0, 0, 9)], 8, 2.0) == set()
     assert looks.busy([], 8, 3.0) == set()
-    assert looks.busy([Load(0, 10, 0, 9)], 8, 4.0) == set()
+    assert looks.busy([Load(0, 10, 0, 0, 9)], 8, 4.0) == set()
 
 
 def test_the_system_accounts_for_what_a_process_uses() -> None:
     looks = Occupation()
-    ours = [Load(0, os.getpid(), 0, 9)]
+    ours = [Load(0, os.getpid(), 0, 0, 9)]
     assert looks.busy(ours, 8, 100.0) == set()
     before = time.process_time()
     while time.process_time() - before < 0.2:

@@ -84,6 +84,20 @@ def test_any_figures_come_back(
     assert slot.in_progress() == (InProgress("GET / HTTP/1.1", "", 1.0, 2.0, 0, number),)
 
 
+def test_a_request_that_lasts_is_no_slow_one() -> None:
+    slot = Scoreboard(2).slots[0]
+    desk = slot.desk(0)
+    desk.begin(b"GET /events HTTP/1.1", "", 1.0, 2.0)
+    desk.note(3)
+    assert not slot.in_progress()[0].lasts
+    desk.lasts()
+    (request,) = slot.in_progress()
+    assert request.lasts
+    assert request.steps > 3  # more than anybody would log
+    desk.begin(b"GET / HTTP/1.1", "", 1.0, 2.0)
+    assert not slot.in_progress()[0].lasts
+
+
 def test_many_requests_are_in_progress_and_the_longest_comes_first() -> None:
     slot = Scoreboard(2).slots[0]
     desks = [slot.desk(number) for number in range(DESKS)]

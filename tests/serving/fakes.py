@@ -69,6 +69,9 @@ class FakeProgress:
     def extend(self, deadline: float) -> None:
         raise AssertionError("nobody asked for more time")
 
+    def lasts(self) -> None:
+        raise AssertionError("nobody looked at the clock")
+
     def note(self, steps: int) -> None:
         raise AssertionError("nobody looked at the clock")
 
