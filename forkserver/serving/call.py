@@ -51,6 +51,7 @@ class Call(Request):
     gone: bool = False  # nobody waits for the answer any more
     expired: bool = False  # it has had its time
     hopeless: bool = False  # ... and does not even react to being told
+    told: bool = False  # the log has been told so
     noticed: bool = False  # the loop will look at it
     thread: int = 0  # its identifier, while it runs
     member: int = -1  # the number of its thread in the crew
@@ -85,6 +86,8 @@ class Call(Request):
         """From now on pieces of the response's body can be put."""
         if self.box is None:
             self.box = self.stage.outbox()
+            if self.gone:  # whoever left before this had nothing to close
+                self.box.close()
         self.response = response
 
     def put(self, piece: bytes) -> None:
@@ -102,8 +105,9 @@ class Call(Request):
             self.stage.given(self)
 
     def failed(self, error: BaseException) -> None:
-        """The application gave up, or was made to."""
-        self.error = error
+        """The application gave up, or was made to; once the answer is whole that is nothing to the client."""
+        if not self.whole:
+            self.error = error
 
     # What the loop does with it.
 

@@ -19,7 +19,7 @@ from forkserver.serving.connection import Connection, State
 from forkserver.serving.crew import Crew, Loop
 from forkserver.serving.delivery import Delivery
 from forkserver.serving.known import NOTED, Known, Shape, ShapeKey, memo_of_requests, memo_of_shapes
-from forkserver.serving.reply import Reply
+from forkserver.serving.reply import Reply, discard
 from forkserver.serving.watch import Watch
 
 if TYPE_CHECKING:
@@ -60,13 +60,13 @@ class Calls:
         """Call the application, or have it called, and answer as far as there is an answer."""
         crew, clock = self.crew, self.clock
         call = Call(known.asked, body, clock.wall, connection, known.mount, crew)
-        if not crew.enter(call, known.line, clock.now):
-            self._part_from(call)
-            return
         try:
+            if not crew.enter(call, known.line, clock.now):
+                self._part_from(call)
+                return
             self.perform(call)
             leads = crew.leave(call)
-        except RequestTimeout:  # it came when the application was through already
+        except RequestTimeout:  # it came when the application was through already, or not there yet
             leads = crew.leave(call)
         if not leads:
             crew.returned(call)
@@ -159,10 +159,7 @@ class Calls:
             call.failed(error)
             if not (call.expired or call.gone):  # it was not we who raised it
                 self._complain(call)
-        except (
-            Exception,
-            SystemExit,
-        ) as error:  # the application's trouble, of whatever kind, and this request's
+        except BaseException as error:  # the application's trouble, of whatever kind, and this request's
             call.failed(error)
             self._complain(call)
 
@@ -202,11 +199,12 @@ class Calls:
     def sweep(self) -> None:
         """Once a second: those that have waited for a thread for too long."""
         for call in self.crew.overdue(self.clock.now):
-            self.attend(call)
+            self.crew.insist(call)  # to be looked at one by one: with each the lead may be lost
 
     def attend_all(self) -> None:
+        """Those that are there now: where streams never end there is always one more, and other work to be done."""
         noticed = self.crew.noticed
-        while noticed:
+        for _ in range(len(noticed)):
             self.attend(noticed.popleft())
 
     def attend(self, call: Call) -> None:
@@ -221,10 +219,15 @@ class Calls:
             self.resume(call.connection)
 
     def _bury(self, call: Call) -> None:
-        """Nobody waits for the answer; once its thread has let go, neither does anybody need the request's body."""
+        """Nobody waits for the answer; once its thread has let go, neither does anybody need what it was made from."""
+        if call.expired:
+            self._too_late(call)
         if call.over and call.spool:
             call.spool.close()
             call.spool = None
+        if call.over and call.response is not None and call.box is None:  # it was made, and never sent
+            discard(call.response.body)
+            call.response = None
 
     def _settle(self, call: Call) -> None:
         """Make a reply of what there is, or go on with the one that is under way."""
@@ -244,6 +247,10 @@ class Calls:
             self._reply(call, call.response)
 
     def _too_late(self, call: Call) -> None:
+        """Tell the log, once."""
+        if call.told:
+            return
+        call.told = True
         had, what = (call.began, "took too long") if call.began else (call.queued, "waited for a thread for too long")
         self.log.error(f"{call.head.line.text!r} {what}: given up after {self.clock.now - had:.1f} s")
 
@@ -251,6 +258,7 @@ class Calls:
         """Answer with what there is: as one piece when that is all, else with more to follow."""
         box = call.box
         if box is None:
+            call.response = None  # it is the reply's now
             self.delivery.answer(call.connection, response)
             return
         status, fields, length = response.status, response.fields, response.length

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 SAMPLE = 16  # of so many calls that the leader runs one is timed
 SWITCH = 0.001  # seconds that a thread may keep the interpreter while others want it
+NEVER = float("inf")
 
 
 class Deposed(BaseException):
@@ -82,7 +83,8 @@ class Crew:
         self.ended = False
         self.failure: BaseException | None = None  # what it ended by, when that was not an order
         self._jobs: queue.SimpleQueue[Call | None] = queue.SimpleQueue()  # None: lead
-        self._idle = 0  # threads without a job
+        self._idle = 0  # threads without a job, or about to be
+        self._hiring = threading.Lock()  # numbers are given one by one
 
     @property
     def full(self) -> bool:
@@ -112,9 +114,11 @@ class Crew:
                 self.end()
             return
         sys.setswitchinterval(SWITCH)
+        if not self.add_thread():
+            raise RuntimeError("the system has no thread for the loop")
         self.add_thread()
-        self.add_thread()
-        self._jobs.put(None)
+        with self.lock:
+            self._summon(None)
         watch()
         if self.failure:
             raise self.failure
@@ -126,19 +130,18 @@ class Crew:
 
     def add_thread(self) -> bool:
         """One more, if there may be; False when there may not, or the system has none."""
-        number = len(self.desks)
-        if number > self.threads:
-            return False
-        self.desks.append(self.figures.desk(number))
+        with self._hiring:
+            number = len(self.desks)
+            if number > self.threads:
+                return False
+            self.desks.append(self.figures.desk(number))
+            try:
+                threading.Thread(target=self._live, args=(number,), name=f"crew {number}", daemon=True).start()
+            except RuntimeError:  # the system has no more
+                self.desks.pop()
+                return False
         with self.lock:
             self._idle += 1
-        try:
-            threading.Thread(target=self._live, args=(number,), name=f"crew {number}", daemon=True).start()
-        except RuntimeError:  # the system has no more
-            self.desks.pop()
-            with self.lock:
-                self._idle -= 1
-            return False
         return True
 
     def _live(self, number: int) -> None:
@@ -155,8 +158,6 @@ class Crew:
                 self.failure = error
                 self.end()
                 return
-            with self.lock:
-                self._idle += 1
 
     def _lead(self, number: int) -> None:
         self.leader, self.desk = number, self.figures.desk(number)
@@ -183,7 +184,9 @@ class Crew:
 
     def enter(self, call: Call, line: bytes, now: float) -> bool:
         """The leader is about to run a call itself; False when it must not, and another thread will."""
-        if self.threads > 1 and (self.busy >= self.threads or call.mount.pace.slow):
+        if self.threads == 1:
+            now = time.monotonic()  # those before it in this turn of the loop may have taken their time
+        elif self.busy >= self.threads or call.mount.pace.slow:
             self._submit(call, now)
             return False
         call.deadline = deadline = now + self.limits.request_timeout
@@ -199,14 +202,18 @@ class Crew:
         return True
 
     def leave(self, call: Call) -> bool:
-        """The call has returned; False when its thread is not the leader any more."""
+        """The call has returned; False when its thread is not the leader any more.
+
+        RequestTimeout when that was on its way: then nothing has been done, and it comes once only.
+        """
         with self.lock:
-            if self.call is not call:
-                return False
-            self.call = None
             if call.expired:
                 _take_back(call)
-        call.over = True
+            if self.call is not call:
+                self._let_go(call)
+                return False
+            self.call = None
+            call.over = True
         self.desk.end()
         if self.timed is call:
             call.mount.pace.note(time.monotonic() - call.began)
@@ -229,7 +236,7 @@ class Crew:
 
     def returned(self, call: Call) -> None:
         """In a thread that has lost the lead: its call has returned."""
-        self._finish(call)
+        self._hand_in(call)
         raise Deposed
 
     # Calls that other threads run.
@@ -252,34 +259,38 @@ class Crew:
         call.deadline = now + self.limits.request_timeout
         line = call.head.line.text.encode("latin-1")
         self.desks[number].begin(line, call.connection.peer, now, call.deadline + self.limits.kill_timeout)
-        self.running[number] = call
-        if self.resting:
-            self.wake()
         try:
+            self.running[number] = call
+            if self.resting:
+                self.wake()
             self.acts.perform(call)
+            self._over(call)
         except RequestTimeout as error:  # it came when the application was through already
             call.failed(error)
-        self._finish(call)
-
-    def _finish(self, call: Call) -> None:
-        try:
             self._over(call)
-        except RequestTimeout:  # the last moment for it to come is before the lock is ours
-            self._over(call)
-        call.mount.pace.note(time.monotonic() - call.began)
-        self.notice(call)
+        self._hand_in(call)
 
     def _over(self, call: Call) -> None:
+        """The call has returned.  RequestTimeout as with `leave`."""
         with self.lock:
             if call.expired:
                 _take_back(call)
-            call.over = True
-            self.running.pop(call.member, None)
-            if self.waiting:
-                self._summon(self.waiting.popleft())  # this thread is idle in a moment
-            else:
-                self.busy -= 1
+            self._let_go(call)
+
+    def _let_go(self, call: Call) -> None:
+        """Its thread is idle in a moment: for one that waits, or for whatever comes.  The caller has the lock."""
+        call.over = True
+        self.running.pop(call.member, None)
+        self._idle += 1
+        if self.waiting:
+            self._summon(self.waiting.popleft())
+        else:
+            self.busy -= 1
+
+    def _hand_in(self, call: Call) -> None:
         self.desks[call.member].end()
+        call.mount.pace.note(time.monotonic() - call.began)
+        self.insist(call)
 
     # What a call asks of us.
 
@@ -289,7 +300,7 @@ class Crew:
     def given(self, call: Call) -> None:
         """A piece was put: a reply that goes on is not late."""
         if self.call is not call:
-            self._renew(call, self.limits.request_timeout)
+            self._renew(call, call.deadline)
             self.notice(call)
         elif self.threads == 1:
             self._aside(call, self.acts.transmit)
@@ -304,32 +315,51 @@ class Crew:
             self._aside(call, self.acts.transmit_some)
             return
         assert call.box is not None
+        deadline = self._stop_clock(call)
         self.notice(call)
         call.box.wait()
-        self._renew(call, self.limits.request_timeout)
+        self._renew(call, deadline)
 
     def _aside(self, call: Call, act: Callable[[Call], None]) -> None:
         """The only thread does the loop's work in the middle of a call: that is no part of the call."""
-        with self.lock:
-            self.call = None
+        deadline = self._stop_clock(call, aside=True)
         try:
             act(call)
         finally:
-            self._renew(call, self.limits.request_timeout)
+            self._renew(call, deadline)
             self.call = call
 
     def extended(self, call: Call, seconds: float) -> float:
-        """See Request.extend."""
+        """See Request.extend; what has had its time gets no more."""
         now = time.monotonic()
         latest = call.began + max(self.limits.request_timeout, self.limits.request_timeout_max)
         wanted = min(now + seconds, latest)
-        if seconds > 0 and wanted > call.deadline:
-            self._renew(call, wanted - now)
+        if seconds > 0 and wanted > call.deadline and not call.expired:
+            self._set_deadline(call, wanted)
         return max(0.0, call.deadline - now)
 
-    def _renew(self, call: Call, seconds: float) -> None:
-        call.deadline = deadline = max(call.deadline, time.monotonic() + seconds)
+    def _renew(self, call: Call, deadline: float) -> None:
+        """From now on it has its time anew, or until `deadline` where that is later; not what has had its time."""
+        latest = deadline if call.expired else max(deadline, time.monotonic() + self.limits.request_timeout)
+        self._set_deadline(call, latest)
+
+    def _set_deadline(self, call: Call, deadline: float) -> None:
+        call.deadline = deadline
         self.desk_of(call).extend(deadline + self.limits.kill_timeout)
+
+    def _stop_clock(self, call: Call, *, aside: bool = False) -> float:
+        """What comes now is not the application's time but the client's, which has limits of its own.
+
+        Gives the deadline.  RequestTimeout when that is on its way: it comes now, or not before the clock goes again.
+        """
+        with self.lock:
+            if call.expired:
+                _take_back(call)
+            deadline, call.deadline = call.deadline, NEVER
+            if aside:
+                self.call = None
+        self.desk_of(call).extend(0.0)
+        return deadline
 
     def desk_of(self, call: Call) -> Progress:
         """Where its thread notes it."""
@@ -341,6 +371,12 @@ class Crew:
             call.noticed = True
             self.noticed.append(call)
             os.eventfd_write(self.bell, 1)
+
+    def insist(self, call: Call) -> None:
+        """The same for certain: a RequestTimeout may have come just when its thread was about to ring."""
+        call.noticed = True
+        self.noticed.append(call)
+        os.eventfd_write(self.bell, 1)
 
     def wake(self) -> None:
         """Whoever watches is needed."""
@@ -359,20 +395,36 @@ class Crew:
         return late
 
     def expire(self, call: Call) -> None:
-        """It has had its time: tell the application, and have the client told."""
+        """It has had its time: tell the application, once, and have the client told."""
         with self.lock:
-            if call.over or not (self.call is call or self.running.get(call.member) is call):
+            if call.over or call.expired or not (self.call is call or self.running.get(call.member) is call):
+                return
+            if time.monotonic() < call.deadline:  # it has been given more in this very moment
                 return
             call.expired = True
             call.thread = call.thread or self.leader_thread
             _raise_in(call.thread, RequestTimeout)
-        self.notice(call)
+        self.insist(call)
 
 
-def _raise_in(thread: int, error: type[BaseException] | None) -> None:
-    """Have a thread raise at its next step in Python; None takes that back (PyThreadState_SetAsyncExc)."""
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), error and ctypes.py_object(error))
+class _Nothing(BaseException):
+    """Raised in place of a timeout that is taken back."""
+
+
+def _raise_in(thread: int, error: type[BaseException]) -> None:
+    """Have a thread raise at its next step in Python, and nothing else that was to come (PyThreadState_SetAsyncExc)."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(error))
 
 
 def _take_back(call: Call) -> None:
-    _raise_in(call.thread, None)
+    """In the call's own thread: nothing comes after this; RequestTimeout when it comes now.
+
+    It could be taken back without anything in its place.  But before Python 3.13 the interpreter goes on looking for
+    what it was told of until that was raised, at each step of every thread: calls of functions take half as long again.
+    """
+    try:
+        _raise_in(call.thread, _Nothing)
+        while True:
+            pass  # it comes at once
+    except _Nothing:
+        return

@@ -58,7 +58,7 @@ class Reply:
         """
         try:
             return next(self.source, None) if self.source else None
-        except (Exception, SystemExit) as error:  # the application's trouble, of whatever kind
+        except BaseException as error:  # the application's trouble, of whatever kind, a time limit's included
             raise BrokenOff from error
 
     def close(self) -> None:

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING
 from forkserver.config.options import Limits
 from forkserver.log.slow import slow_record
 from forkserver.serving.call import Call
-from forkserver.serving.crew import Crew
+from forkserver.serving.crew import NEVER, Crew
 
 if TYPE_CHECKING:
     from forkserver.log import ErrorLog
 
 TICK = 0.005  # seconds; a call that is there at two looks in a row loses its thread the lead
 CALM = 20  # looks without a call, after which there is none for a while
+LONGEST = 60.0  # seconds of such a rest
 ALONE = 0.25  # seconds between two looks where there is nobody to take the lead
 REPLACED = 60.0  # seconds in which the master has another worker in our place, having been told
 STEPS = (1, 2, 4)  # times `slow_after` at which a call is noted to be slow
@@ -33,7 +34,6 @@ class Watch:
     def __init__(self, crew: Crew, limits: Limits, slow_after: float, slow: ErrorLog | None) -> None:
         """`slow_after` in seconds, 0 for never."""
         self.crew, self.limits, self.slow_after, self.slow = crew, limits, slow_after, slow
-        self.next_step = float("inf")
 
     def run(self) -> None:
         """Return when the crew has ended."""
@@ -51,18 +51,22 @@ class Watch:
                 calm = 0
             seen = call
             now = time.monotonic()
-            self.next_step = self._look(now) if call is not None or crew.running else float("inf")
+            if call is not None or crew.running:
+                self._look(now)
             if calm > CALM:
-                self._rest(self.next_step - now)
+                self._rest()
                 calm = 0
             else:
                 time.sleep(tick)
 
-    def _rest(self, seconds: float) -> None:
+    def _rest(self) -> None:
+        """Sleep until something is due or somebody begins a call; what began before we said so is looked at first."""
         crew = self.crew
         crew.resting = True
+        now = time.monotonic()
+        due = self._look(now)
         if crew.call is None and not crew.ended:
-            crew.alarm.acquire(timeout=min(max(seconds, 0.0), 60.0))
+            crew.alarm.acquire(timeout=min(max(due - now, 0.0), LONGEST))
         crew.resting = False
 
     def _depose(self, call: Call) -> None:
@@ -76,7 +80,7 @@ class Watch:
         calls = list(crew.running.values())
         if crew.threads == 1 and (call := crew.call) is not None:
             calls.append(call)
-        return min((self._look_at(call, now) for call in calls), default=float("inf"))
+        return min((self._look_at(call, now) for call in calls), default=NEVER)
 
     def _look_at(self, call: Call, now: float) -> float:
         steps = list(self._steps(call))
@@ -86,12 +90,14 @@ class Watch:
         if not call.expired and now >= call.deadline:
             self.crew.expire(call)
         ending = call.deadline + self.limits.kill_timeout / 2
+        if self.crew.threads == 1:  # nobody would hear of it: the master finds out
+            return min([NEVER if call.expired else call.deadline, *steps])
         if call.expired and not call.hopeless and now >= ending:
             call.hopeless = True
             self.crew.desk_of(call).extend(now + REPLACED + self.limits.graceful_timeout)
             self.crew.notice(call)
         if call.hopeless:
-            return float("inf")
+            return NEVER
         return min([ending if call.expired else call.deadline, *steps])
 
     def _steps(self, call: Call) -> Iterator[float]:
