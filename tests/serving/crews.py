@@ -19,14 +19,16 @@ from forkserver.http.response import Response
 from forkserver.serving import call as call_module
 from forkserver.serving import crew as crew_module
 from forkserver.serving import outbox as outbox_module
-from forkserver.serving.call import Call, RequestTimeout
+from forkserver.serving import roster as roster_module
+from forkserver.serving.call import Call
 from forkserver.serving.crew import Crew
 from forkserver.serving.pace import Pace
 from forkserver.serving.routing import Mount
+from forkserver.serving.timeout import RequestTimeout
 from tests.serving.fakes import FakeApp, head_of
 
 PATIENCE = 30.0  # seconds; never waited for unless something is wrong
-OURS = {module.__file__ for module in (call_module, crew_module, outbox_module)} | {__file__}
+OURS = {module.__file__ for module in (call_module, crew_module, outbox_module, roster_module)} | {__file__}
 
 
 class FakeDesk:
@@ -111,8 +113,8 @@ class Steps:
     def raise_in(self, thread: int, error: type[BaseException]) -> None:
         self.pending[thread] = error
 
-    def take_back(self, call: Call) -> None:
-        self.pending.pop(threading.get_ident(), None)
+    def take_back(self, thread: int) -> None:
+        self.pending.pop(thread, None)
 
     def trace(self, frame: FrameType, event: str, arg: Any) -> Any:
         """For sys.settrace."""

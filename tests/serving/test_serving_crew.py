@@ -14,8 +14,9 @@ import pytest
 from forkserver.config.options import Limits
 from forkserver.http.response import Response
 from forkserver.serving import crew as module
-from forkserver.serving.call import Call, RequestTimeout
+from forkserver.serving.call import Call
 from forkserver.serving.crew import NEVER, Crew
+from forkserver.serving.timeout import RequestTimeout
 from tests.serving.crews import PATIENCE, Blocked, Deed, FakeFigures, Steps, Troupe
 
 
@@ -426,8 +427,8 @@ def test_a_timeout_comes_in_its_own_call_or_not_at_all(how: str, deed: Deed, mon
             troupe.mount.pace.slow = how == "dispatched"
             guilty, innocent = troupe.call(deed), troupe.call(lambda call: looped(20))
             steps = Steps(number, crew.lock, partial(expire, troupe, guilty, depose=how == "deposed"))
-            patch.setattr(module, "_raise_in", steps.raise_in)
-            patch.setattr(module, "_take_back", steps.take_back)
+            patch.setattr(module, "raise_in", steps.raise_in)
+            patch.setattr(module, "take_back", steps.take_back)
             troupe.steps = steps
             troupe.turns.put(partial(troupe.begin, guilty))
             while troupe.goes_on and not guilty.over:
@@ -472,7 +473,7 @@ def test_a_timeout_while_the_thread_hands_in_its_call() -> None:
                     pass
                 call.expired = True
                 call.thread = deed.thread
-                module._raise_in(deed.thread, RequestTimeout)
+                module.raise_in(deed.thread, RequestTimeout)
             while troupe.goes_on and not call.over:
                 pass
             troupe.turns.put(None)
