@@ -175,10 +175,11 @@ def test_whatever_moment_a_lead_is_lost_in_it_is_taken_up_and_every_call_is_answ
             reached = steps.reached
             steps.release()
             assert leader(troupe)
-            heard = set(troupe.noticed()) if troupe.taken_over else set()
+            assert troupe.taken_over in ([], [call])
             lost += len(troupe.taken_over)
-            assert heard == set(troupe.taken_over) <= {call}
-            assert troupe.answered.empty() is bool(heard)
+            while troupe.taken_over and call not in troupe.noticed():
+                pass  # one before it may have rung twice
+            assert troupe.answered.empty() is bool(troupe.taken_over)
             while not troupe.answered.empty():
                 assert troupe.answered.get() is call
             troupe.taken_over.clear()
