@@ -139,3 +139,95 @@ def test_clients_that_take_nothing_hold_up_neither_others_nor_applications(
 
 def megabytes(count: int) -> bytes:
     return b"".join(bytes([number]) * MEGABYTE for number in range(count))
+
+
+# Replies that go on, and large ones.
+
+
+def next_event(talk: Talk, number: int) -> None:
+    assert talk.chunk() == b"data: %d\n\n" % number
+
+
+def begin_events(talk: Talk) -> None:
+    talk.send(request("GET", "/events"))
+    assert talk.head()[0] == 200
+    next_event(talk, 1)
+
+
+def leave_events(daemon: Daemon, gate: Gate, clients: int) -> None:
+    """Let pieces be made until the applications of so many clients who have left are told so, each at its next one."""
+    closed = 0
+    for _ in range(20 * clients):
+        gate.open()
+        while daemon.errors.wait_for(r"event \d+ made|events closed")[0] == "events closed":
+            closed += 1
+            if closed == clients:
+                return
+    raise AssertionError(f"{closed} of {clients} closed")
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_events_arrive_one_by_one_and_a_client_that_leaves_ends_them_once(
+    server: Server, gate: Gate, threads: int
+) -> None:
+    daemon = server(server=f"threads = {threads}")
+    with Talk(daemon.connect()) as talk:
+        begin_events(talk)
+        for number in range(2, 20):
+            gate.open()  # it is here before the next one may be made
+            next_event(talk, number)
+    daemon.errors.wait_for("event 19 made")
+    leave_events(daemon, gate, 1)
+    answers(daemon)
+    assert daemon.stop() == 0
+    assert daemon.errors.rest().count("events closed") == 1
+
+
+def test_endless_streams_do_not_use_up_the_threads(server: Server, gate: Gate, stack: contextlib.ExitStack) -> None:
+    daemon = server(server="threads = 2")
+    streams = talks(daemon, stack, 20)
+    for talk in streams:
+        talk.send(request("GET", "/events"))
+    for talk in streams:
+        assert talk.head()[0] == 200
+        next_event(talk, 1)
+    answers(daemon)
+    daemon.errors.wait_for_count("event 1 made", 20)
+    stack.close()
+    leave_events(daemon, gate, 20)
+    answers(daemon)
+    assert daemon.stop() == 0
+    assert daemon.errors.rest().count("events closed") == 20
+
+
+def test_an_application_is_done_with_a_large_reply_before_its_client_takes_any(server: Server) -> None:
+    daemon = server()
+    with Talk(daemon.connect()) as talk:
+        talk.send(request("GET", "/large?30"))
+        daemon.errors.wait_for("all of it made")
+        assert talk.reply().body == megabytes(30)
+        assert talk.ask(FINE).body == b"fine x"
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_beyond_the_room_for_a_reply_its_application_waits_for_the_client(server: Server, threads: int) -> None:
+    daemon = server(server=f"threads = {threads}", limits="reply_spool = 1M\nreply_memory = 64k")
+    with Talk(daemon.connect()) as talk:
+        talk.send(request("GET", "/large?60"))
+        assert talk.head()[0] == 200
+        got = bytearray()
+        while len(got) < 30 * MEGABYTE:  # what is left is more than all that lies between us may hold
+            got += talk.chunk()
+        assert not over(daemon, "half")
+        assert got + b"".join(iter(talk.chunk, b"")) == megabytes(60)
+        assert talk.ask(FINE).body == b"fine x"
+    assert over(daemon, "whole")
+
+
+def over(daemon: Daemon, mark: str) -> bool:
+    """Whether the large reply is made by now: a line that is told now comes after all that was told before."""
+    talk = Talk(daemon.connect())
+    with talk:
+        talk.send(request("GET", f"/mark?{mark}"))
+        daemon.errors.wait_for(f"mark {mark}")
+    return "all of it made" in daemon.errors.text
