@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import select
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +16,7 @@ import pytest
 
 from tests.conftest import Start
 from tests.daemon.slowapp import MEGABYTE
-from tests.daemons import Daemon
+from tests.daemons import Daemon, descriptors
 from tests.wire.talk import Talk, request
 
 CONFIG = """
@@ -101,20 +103,22 @@ def answers(daemon: Daemon, times: int = 10) -> None:
 # Slow clients.
 
 
+HEAD, BODY = request("GET", "/fine?late"), request("POST", "/back", body=b"late" * 50_000)
+
+
 @pytest.mark.parametrize(
-    "whole",
+    ("whole", "half"),
     [
-        pytest.param(request("GET", "/fine?late"), id="head"),
-        pytest.param(request("POST", "/back", body=b"late" * 50_000), id="body"),
+        pytest.param(HEAD, 0, id="silent"),
+        pytest.param(HEAD, len(HEAD) // 2, id="head"),
+        pytest.param(BODY, len(BODY) // 2, id="body"),
     ],
 )
-@pytest.mark.parametrize("share", [0, 2], ids=["silent", "half"])
 def test_clients_that_are_slow_to_ask_hold_up_nobody(
-    server: Server, stack: contextlib.ExitStack, whole: bytes, share: int
+    server: Server, stack: contextlib.ExitStack, whole: bytes, half: int
 ) -> None:
     daemon = server()
     slow = talks(daemon, stack, CLIENTS)
-    half = len(whole) // share if share else 0
     for talk in slow:
         talk.send(whole[:half])
     answers(daemon)
@@ -157,7 +161,8 @@ def begin_events(talk: Talk) -> None:
 def leave_events(daemon: Daemon, gate: Gate, clients: int) -> None:
     """Let pieces be made until the applications of so many clients who have left are told so, each at its next one."""
     closed = 0
-    for _ in range(20 * clients):
+    for _ in range(100 * clients):
+        answers(daemon, 1)  # meanwhile whoever sends the pieces has its turn
         gate.open()
         while daemon.errors.wait_for(r"event \d+ made|events closed")[0] == "events closed":
             closed += 1
@@ -231,3 +236,158 @@ def over(daemon: Daemon, mark: str) -> bool:
         talk.send(request("GET", f"/mark?{mark}"))
         daemon.errors.wait_for(f"mark {mark}")
     return "all of it made" in daemon.errors.text
+
+
+# Slow applications.
+
+
+def test_with_all_threads_in_calls_files_are_served_and_further_calls_wait_in_order(
+    server: Server, gate: Gate, stack: contextlib.ExitStack
+) -> None:
+    daemon = server(workers=1, server="threads = 2")
+    held, first, second, *later = talks(daemon, stack, 6)
+    for talk in (held, first, second, *later):
+        assert talk.ask(request("GET", "/static/small.txt")).body == b"small\n"
+    for talk in (first, second):
+        talk.send(request("GET", "/wait?first"))
+        daemon.errors.wait_for("waits")
+    for number, talk in enumerate(later):
+        talk.send(request("GET", f"/mark?{number}"))
+        assert held.ask(request("GET", "/static/small.txt")).body == b"small\n"  # and what came before this was read
+    assert "mark" not in daemon.errors.text
+    gate.open()  # for one of the two, whose thread takes those that wait one by one
+    assert [talk.reply().body for talk in later] == [b"fine 0", b"fine 1", b"fine 2"]
+    assert [daemon.errors.wait_for(r"mark (\d)")[1] for _ in later] == ["0", "1", "2"]
+    gate.open()
+    assert [talk.reply().body for talk in (first, second)] == [b"fine first"] * 2
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_what_is_asked_for_behind_a_slow_call_is_answered_behind_it(server: Server, gate: Gate, threads: int) -> None:
+    daemon = server(server=f"threads = {threads}")
+    files = request("GET", "/static/small.txt")
+    with Talk(daemon.connect()) as talk:
+        talk.send(request("GET", "/wait?1") + request("GET", "/fine?2") + files + request("GET", "/fine?4"))
+        daemon.errors.wait_for("waits")
+        gate.open()
+        assert [talk.reply().body for _ in range(4)] == [b"fine 1", b"fine 2", b"small\n", b"fine 4"]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_what_is_written_arrives_when_it_is(server: Server, gate: Gate, threads: int) -> None:
+    daemon = server(server=f"threads = {threads}")
+    with Talk(daemon.connect()) as talk:
+        assert talk.ask(request("GET", "/multithread")).body == str(threads > 1).encode()
+        talk.send(request("GET", "/write"))
+        assert talk.head()[0] == 200
+        assert talk.chunk() == b"one "
+        gate.open()
+        assert talk.chunk() == b"two "
+        gate.open()
+        assert b"".join(iter(talk.chunk, b"")) == b"three"
+        assert talk.ask(FINE).body == b"fine x"
+
+
+# Those that take too long.
+
+LATE = "request_timeout = 1s\nkill_timeout = 2s"
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_call_that_takes_too_long_is_ended_in_good_order_and_its_worker_lives(server: Server, threads: int) -> None:
+    daemon = server(server=f"threads = {threads}", limits=LATE)
+    before = sorted(daemon.workers())
+    with Talk(daemon.connect()) as talk:
+        assert talk.ask(request("GET", "/doze")).status == 503
+    answers(daemon)
+    for line in (
+        "^lock taken$",
+        "^lock released by RequestTimeout$",
+        "^finally$",
+        "'GET /doze HTTP/1.1' took too long",
+    ):
+        assert len(daemon.errors.wait_for_count(line, 1)) == 1
+    assert sorted(daemon.workers()) == before
+
+
+def test_a_call_that_asks_for_more_time_outlives_one_that_does_not(server: Server, gate: Gate) -> None:
+    daemon = server(limits=LATE)
+    with Talk(daemon.connect()) as extended, Talk(daemon.connect()) as late:
+        extended.send(request("GET", "/extend?longer"))
+        assert 30 < int(daemon.errors.wait_for(r"has (\d+) s")[1]) <= 40
+        daemon.errors.wait_for("waits")
+        assert late.ask(request("GET", "/doze")).status == 503
+        gate.open()
+        assert extended.reply().body == b"fine longer"
+
+
+def test_a_reply_that_goes_on_is_not_late(server: Server, gate: Gate) -> None:
+    daemon = server(limits=LATE)
+    with Talk(daemon.connect()) as stream, Talk(daemon.connect()) as late:
+        begin_events(stream)
+        late.send(request("GET", "/doze"))
+        number = 1
+        while not select.select([late.sock], [], [], 0.1)[0]:
+            number += 1
+            assert number < 1000
+            gate.open()
+            next_event(stream, number)
+        assert late.reply().status == 503
+        gate.open()
+        next_event(stream, number + 1)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_slow_call_is_logged_with_what_it_waits_for_and_left_alone(server: Server, gate: Gate, threads: int) -> None:
+    daemon = server(server=f"threads = {threads}", slow_after="200ms")
+    with Talk(daemon.connect()) as talk:
+        talk.send(request("GET", "/wait?x"))
+        for times in (1, 2):
+            daemon.errors.wait_for(rf"slow \({times}x\): 'GET /wait\?x HTTP/1.1' of 127.0.0.1 at \[/\]")
+            daemon.errors.wait_for(r"slowapp.py\", line \d+, in wait_at_gate")
+        gate.open()
+        assert talk.reply().body == b"fine x"
+
+
+# What is left of all that.
+
+
+def test_nothing_is_left_open_and_no_thread_is_too_many(server: Server, gate: Gate) -> None:
+    daemon = server(workers=1, server="threads = 3", limits=LATE)
+    worker = daemon.workers()[0]
+    with Talk(daemon.connect()) as held:
+        assert held.ask(request("GET", "/static/small.txt")).body == b"small\n"
+        assert held.ask(FINE).body == b"fine x"
+        before = holdings(worker)
+        have_it_all(daemon, gate, worker)
+        for _ in range(100):  # until it has noticed that all others have left
+            assert held.ask(FINE).body == b"fine x"
+            if (now := holdings(worker)) == before:
+                break
+        assert now == before
+
+
+def have_it_all(daemon: Daemon, gate: Gate, worker: int) -> None:
+    """Large replies taken and not, a call that is late, bodies in files, more calls than threads, and a stream."""
+    with contextlib.ExitStack() as stack:
+        left, taken, late, stream, *others = talks(daemon, stack, 10)
+        for talk in (left, taken):
+            talk.send(request("GET", "/large?20"))
+        daemon.errors.wait_for_count("all of it made", 2)
+        assert any("(deleted)" in leads_to for leads_to in holdings(worker))  # what must be gone afterwards
+        assert taken.reply().body == megabytes(20)
+        assert late.ask(request("GET", "/doze")).status == 503
+        for talk in others:
+            talk.send(request("POST", "/wait", body=bytes(200_000)))
+        daemon.errors.wait_for_count("^waits$", 3)
+        gate.open(len(others))
+        assert {talk.reply().status for talk in others} == {200}
+        assert len(os.listdir(f"/proc/{worker}/task")) <= 3 + 2
+        begin_events(stream)
+    daemon.errors.wait_for("event 1 made")
+    leave_events(daemon, gate, 1)
+
+
+def holdings(pid: int) -> list[str]:
+    """What a process holds open, without the numbers of sockets and files."""
+    return sorted(re.sub(r"[0-9]+", "N", leads_to) for leads_to in descriptors(pid).values())
