@@ -89,6 +89,14 @@ class Talk:
             items.append((field[1].decode().lower(), (field[2] or b"").decode()))
         return int(found[1]), items
 
+    def chunk(self) -> bytes:
+        """The next chunk of a body; b"" is its end."""
+        line = self._until(b"\r\n")[:-2]
+        assert CHUNK_LINE.fullmatch(line), line
+        data = self._exactly(int(line, 16))
+        assert self._exactly(2) == b"\r\n"
+        return data
+
     def rest(self) -> bytes:
         """Everything until the server closes."""
         while self._more():
@@ -101,15 +109,7 @@ class Talk:
         return self.rest() == b""
 
     def _chunks(self) -> bytes:
-        pieces = []
-        while True:
-            line = self._until(b"\r\n")[:-2]
-            assert CHUNK_LINE.fullmatch(line), line
-            size = int(line, 16)
-            pieces.append(self._exactly(size))
-            assert self._exactly(2) == b"\r\n"
-            if not size:
-                return b"".join(pieces)
+        return b"".join(iter(self.chunk, b""))
 
     def _until(self, mark: bytes) -> bytes:
         while mark not in self.buffer:
