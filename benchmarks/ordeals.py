@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import random
-import re
 import signal
 import threading
 import time
@@ -20,13 +19,12 @@ from dataclasses import dataclass, field
 from forkserver.process.control import ControlClient
 
 from .client import PeerError
+from .diag import held
 from .processes import GONE
 from .visitors import FAILED, REFUSED, RETRIED, Loss, visiting
 
 LIMIT = 60.0  # seconds for an answer of the control socket: a reload may take its time under load
 STOPPED = 5.0  # seconds for all threads of a process to stop
-# proc(5), /proc/net/tcp: local and remote address, state (06 is TIME_WAIT, which no process holds), …, inode.
-SOCKET = r"\d+: [0-9A-F]{8}:%04X [0-9A-F]{8}:([0-9A-F]{4}) (?!06)[0-9A-F]{2} \S+ \S+ \S+ +\d+ +\d+ (\d+) "
 
 
 @dataclass(frozen=True)
@@ -164,12 +162,3 @@ def stopped(pid: int) -> bool:
         except GONE:
             continue
     return True
-
-
-def held(pid: int, port: int) -> frozenset[int]:
-    """The peers' ports of the connections to `port` that a process has open."""
-    folder = f"/proc/{pid}/fd"
-    links = {os.readlink(f"{folder}/{number}") for number in os.listdir(folder)}
-    with open("/proc/net/tcp") as file:
-        sockets = re.findall(SOCKET % port, file.read())
-    return frozenset(int(remote, 16) for remote, inode in sockets if f"socket:[{inode}]" in links) - {0}
