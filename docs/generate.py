@@ -39,7 +39,7 @@ QUOTED = {
         "13 bytes, every path, query, cookie and referer new",
         "POST of 2 KiB",
         "64 KiB in one piece",
-        "16 pieces of 4 KiB, length not told",
+        "64 KiB in 16 pieces, no length given",
     ),
 }
 SERVERS = {
