@@ -310,6 +310,8 @@ class Crew:
             if call.over or call.stream or self.threads + self.streams >= DESKS - 1:
                 return
             call.stream = True
+            if self.threads == 1:  # it is not counted in the first place
+                return
             self.streams += 1
             self.busy -= 1
         if self.waiting and not self.spare:
