@@ -109,9 +109,11 @@ class Roster:
     def set_apart(self, call: Call) -> None:
         """Its answer goes on and on: it does not count among the `threads` any more, while there are desks for more."""
         with self.lock:
-            if self.threads == 1 or call.over or call.stream or self.threads + self.streams >= DESKS - 1:
+            if call.over or call.stream or self.threads + self.streams >= DESKS - 1:
                 return
             call.stream = True
+            if self.threads == 1:  # it is not counted in the first place
+                return
             self.streams += 1
             self.busy -= 1
         if self.waiting and not self.spare:
