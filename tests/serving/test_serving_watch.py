@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import threading
 import time
 from typing import Any
@@ -12,7 +13,7 @@ from forkserver.config.options import Limits
 from forkserver.serving import watch as module
 from forkserver.serving.call import Call
 from forkserver.serving.crew import NEVER
-from forkserver.serving.watch import REPLACED, Watch
+from forkserver.serving.watch import REPLACED, STREAM, Watch
 from tests.serving.crews import PATIENCE, Blocked, Troupe
 
 LIMITS = Limits(request_timeout=100.0, kill_timeout=20.0, graceful_timeout=7.0)
@@ -66,8 +67,8 @@ class Scene:
 
 def test_a_slow_call_is_noted_three_times_and_goes_on() -> None:
     scene = Scene(slow_after=5.0)
-    due = [scene.look(after) for after in (0.0, 4.9, 5.0, 9.0, 10.1, 19.0, 20.0, 50.0)]
-    assert due == [5.0, 5.0, 10.0, 10.0, 20.0, 20.0, 100.0, 100.0]
+    due = [scene.look(after) for after in (0.0, 1.0, 4.9, 5.0, 9.0, 10.1, 19.0, 20.0, 50.0)]
+    assert due == [STREAM, 5.0, 5.0, 10.0, 10.0, 20.0, 20.0, 100.0, 100.0]
     assert [record.partition(":")[0] for record in scene.log.records] == ["slow (1x)", "slow (2x)", "slow (4x)"]
     assert scene.desk.steps == 3  # so that the master does not log it, too
     assert not scene.told
@@ -123,6 +124,38 @@ def test_without_a_time_or_a_log_nothing_is_slow(slow_after: float) -> None:
         scene.watch.slow = None
     assert scene.look(50.0) == 100.0
     assert not scene.log.records
+
+
+def test_a_reply_that_has_begun_and_goes_on_does_not_count_among_the_threads() -> None:
+    scene = Scene(slow_after=5.0)
+    crew, call = scene.crew, scene.call
+    crew.busy = 2
+    crew.running[1] = scene.troupe.call(lambda call: None)
+    crew.running[1].began, crew.running[1].deadline = call.began, call.deadline
+    call.open(scene.troupe.response)
+    scene.look(1.0)
+    assert not call.stream  # it has said nothing
+    assert call.box
+    call.box.put(b"piece")
+    call.began += 0.9
+    scene.look(1.0)
+    assert not call.stream  # it may end any moment
+    scene.look(1.2)
+    scene.look(1.3)
+    assert call.stream
+    assert (crew.busy, crew.streams) == (1, 1)
+    assert not crew.running[1].stream
+    assert scene.desk.lasting
+    assert select.select([crew.bell], [], [], 0)[0]  # so that the loop opens the doors
+
+
+def test_a_reply_that_goes_on_is_slow_by_the_time_since_its_last_piece() -> None:
+    scene = Scene(slow_after=5.0)
+    scene.call.renewed = BEGAN + 50.0
+    assert scene.look(54.0) == 55.0
+    assert not scene.log.records
+    scene.look(55.0)
+    assert len(scene.log.records) == 1
 
 
 def test_a_late_call_is_told_once() -> None:
@@ -224,6 +257,35 @@ def test_with_nothing_to_look_at_it_rests_and_a_call_wakes_it(slow: bool, monkey
         while not call.over:
             pass
     troupe.end()
+
+
+def test_a_reply_that_begins_late_wakes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was due before: not a slow call, nor a late one."""
+    monkeypatch.setattr(module, "CALM", 2)
+    troupe = Troupe(2)
+    troupe.mount.pace.slow = True
+    begin_watching(troupe, Watch(troupe.crew, troupe.crew.limits, 0.0, None))
+    first, then = Blocked(), Blocked()
+
+    def deed(call: Call) -> None:
+        first(call)
+        call.begin(troupe.response)(b"piece")
+        then(call)
+
+    call = troupe.ask(deed)
+    first.wait()
+    call.began -= 1.0
+    resting(troupe)
+    assert not call.stream
+    first.let.set()
+    then.wait()
+    limit = time.monotonic() + PATIENCE
+    while not call.stream:
+        assert time.monotonic() < limit, "it sleeps on"
+    assert (troupe.crew.busy, troupe.crew.streams) == (0, 1)
+    then.let.set()
+    troupe.end()
+    assert (troupe.crew.busy, troupe.crew.streams) == (0, 0)
 
 
 def test_a_call_that_began_before_it_said_that_it_rests_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
