@@ -223,6 +223,8 @@ class Crew(Roster):
         if self.call is not call:
             self._renew(call, call.deadline)
             self.notice(call)
+            if self.resting and not call.stream:  # it may be one from now on
+                self.wake()
         elif self.threads == 1:
             self._aside(call, self.acts.transmit)
 

@@ -101,10 +101,11 @@ class Roster:
         self._idle += 1
         if call.stream:
             self.streams -= 1
-        elif self.waiting:
-            self.summon(self.waiting.popleft())
         else:
             self.busy -= 1
+        if self.waiting and self.busy < self.threads:
+            self.busy += 1
+            self.summon(self.waiting.popleft())
 
     def set_apart(self, call: Call) -> None:
         """Its answer goes on and on: it does not count among the `threads` any more, while there are desks for more."""

@@ -35,7 +35,7 @@ class FakeDesk:
     """Remembers which thread wrote to it, and the last deadline."""
 
     def __init__(self) -> None:
-        self.line, self.deadline, self.steps = b"", 0.0, 0
+        self.line, self.deadline, self.steps, self.lasting = b"", 0.0, 0, False
         self.writers: set[int] = set()
 
     def begin(self, line: bytes, client: str, now: float, deadline: float) -> None:
@@ -51,6 +51,9 @@ class FakeDesk:
 
     def note(self, steps: int) -> None:
         self.steps = steps
+
+    def lasts(self) -> None:
+        self.lasting = True
 
 
 class FakeFigures:

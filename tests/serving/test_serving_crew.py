@@ -392,6 +392,64 @@ def test_what_is_unfinished() -> None:
             deed.let.set()
 
 
+# Replies that go on and on.
+
+
+def test_a_stream_has_a_thread_of_its_own_beside_the_others() -> None:
+    with Troupe(2) as troupe:
+        crew = troupe.crew
+        troupe.mount.pace.slow = True
+        streams = [begun(troupe), begun(troupe)]
+        waiting = [Blocked(), Blocked(), Blocked()]
+        for deed in waiting:
+            troupe.ask(deed)
+        assert leader(troupe)
+        assert crew.full
+        for call in list(crew.running.values()):
+            crew.set_apart(call)
+        waiting[0].wait()
+        waiting[1].wait()
+        assert (crew.busy, crew.streams, len(crew.waiting)) == (2, 2, 1)
+        assert crew.full
+        streams[0].let.set()  # whose thread was not theirs
+        troupe.noticed()
+        assert not waiting[2].inside.is_set()
+        waiting[0].let.set()
+        waiting[2].wait()
+        for deed in (*streams, *waiting):
+            deed.let.set()
+        while crew.busy or crew.streams:
+            pass
+        assert leader(troupe)
+
+
+def test_a_stream_that_ends_makes_room_where_the_system_had_no_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Troupe(2) as troupe:
+        crew = troupe.crew
+        troupe.mount.pace.slow = True
+        streams = [begun(troupe), begun(troupe)]
+        last = Blocked()
+        troupe.ask(last)
+        assert leader(troupe)
+        monkeypatch.setattr(crew, "add_thread", lambda: False)
+        for call in list(crew.running.values()):
+            crew.set_apart(call)
+        assert (crew.busy, crew.streams, len(crew.waiting)) == (0, 2, 1)
+        streams[0].let.set()
+        last.wait()
+        last.let.set()
+        streams[1].let.set()
+
+
+def test_what_is_over_is_no_stream_any_more() -> None:
+    with Troupe(2) as troupe:
+        call = troupe.ask(quick)
+        troupe.answered.get(timeout=PATIENCE)
+        troupe.crew.set_apart(call)
+        assert not call.stream
+        assert (troupe.crew.busy, troupe.crew.streams) == (0, 0)
+
+
 # Time limits.
 
 AT_ONCE = Limits(request_timeout=0.0)
