@@ -303,6 +303,20 @@ def _doze(request: Request) -> Response:
     return Response(200, (), b"dozed")
 
 
+def _grip(request: Request) -> Response:
+    """Sleep in C without letting go of the interpreter's lock."""
+    ctypes.PyDLL(None).sleep(int(_query(request)["s"]))
+    return Response(200, (), b"let go")
+
+
+def _fifo(request: Request) -> Response:
+    """Ask for time, and wait until somebody has opened the fifo of that path and closed it."""
+    request.extend(60)
+    with open(_query(request)["path"]) as fifo:
+        fifo.read()
+    return Response(200, (), b"%d" % os.getpid())
+
+
 def _read(request: Request) -> Response:
     body = request.body if isinstance(request.body, bytes) else request.body.read()
     return Response(200, (), hashlib.sha256(body).hexdigest().encode())
@@ -319,6 +333,8 @@ WORK: dict[str, Callable[[Request], Response]] = {
     "/extend": _extend,
     "/doze": _doze,
     "/read": _read,
+    "/grip": _grip,
+    "/fifo": _fifo,
 }
 
 

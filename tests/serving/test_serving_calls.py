@@ -195,11 +195,13 @@ HOW = pytest.mark.parametrize(("threads", "slow"), [(2, False), (2, True), (1, F
 
 
 def settled(company: Company) -> None:
-    """Whatever thread had it, the loop has answered."""
+    """Whatever thread had it, the loop has answered, and the thread is through."""
     if company.crew.threads > 1:
         company.lead(lambda: None)
         while not company.ledger.lines and company.connection.state is not State.CLOSED:
             company.ring()
+        while company.crew.busy:
+            assert company.goes_on
 
 
 # What is done at once.
