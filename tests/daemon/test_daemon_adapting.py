@@ -74,65 +74,6 @@ def test_it_grows_under_slow_requests_says_so_once_at_its_largest_and_shrinks_ba
     assert daemon.errors.rest().count("are all busy") == 1
 
 
-APPLICATION = """
-def application(environ, start_response):
-    if environ["PATH_INFO"] == "/stream":
-        return stream(environ["QUERY_STRING"], start_response)
-    open(environ["QUERY_STRING"]).close()
-    start_response("200 OK", [("Content-Length", "0")])
-    return []
-
-def stream(fifo, start_response):
-    start_response("200 OK", [])
-    for number in range(2):
-        open(f"{fifo}.turn").close()
-        yield b"piece"
-    open(fifo).close()
-"""
-THREADED = """
-[server]
-listen = 127.0.0.1:0
-workers = 1-2
-threads = 4
-[log]
-slow_after = 1s
-[/]
-wsgi = waiting
-path = .
-"""
-
-
-def ask(daemon: Daemon, stack: contextlib.ExitStack, target: str) -> socket.socket:
-    sock = stack.enter_context(daemon.connect())
-    sock.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
-    return sock
-
-
-def test_with_threads_it_grows_once_half_of_them_are_in_calls(make: Start, tmp_path: Path) -> None:
-    """A stream is not in question, as it has a thread of its own once it is known for one."""
-    fifo, turn = tmp_path / "fifo", tmp_path / "fifo.turn"
-    os.mkfifo(fifo)
-    os.mkfifo(turn)
-    daemon = make(THREADED)
-    (daemon.folder / "waiting.py").write_text(APPLICATION)
-    daemon.start()
-    daemon.settled(1)
-    with contextlib.ExitStack() as stack:
-        clients = [ask(daemon, stack, f"/stream?{fifo}")]
-        for slow in ("1x", "2x"):
-            daemon.errors.wait_for(rf"slow \({slow}\): 'GET /stream")
-            os.close(os.open(turn, os.O_WRONLY))  # waits until it asks for its turn
-        clients.append(ask(daemon, stack, f"/?{fifo}"))
-        daemon.errors.wait_for(r"slow \(2x\): 'GET /\?")  # so long it has been looked at
-        assert daemon.status()["wanted"] == 1
-        clients.append(ask(daemon, stack, f"/?{fifo}"))
-        daemon.errors.wait_for("2 workers wanted")
-        daemon.settled(2)
-        answers = release(fifo, clients)
-    assert [answer.startswith(b"HTTP/1.1 200 ") for answer in answers] == [True] * 3
-    assert daemon.get(f"/?{os.devnull}").status == 200
-
-
 def test_signals_and_reloads_move_its_bounds(start: Start, site: Path) -> None:
     daemon = start(config(site, "2-4"))
     daemon.settled(2)
