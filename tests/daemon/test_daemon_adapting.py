@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import socket
+import time
 from pathlib import Path
 
 from tests.conftest import Start
@@ -37,7 +38,9 @@ def begin_waiting(daemon: Daemon, fifo: Path) -> socket.socket:
 def release(fifo: Path, clients: list[socket.socket]) -> list[bytes]:
     """Let all of them have their answers, those that no worker had taken yet as well."""
     answers, waiting = [], list(clients)
+    limit = time.monotonic() + PATIENCE
     while waiting:
+        assert time.monotonic() < limit, f"{len(waiting)} of {len(clients)} have no answer"
         with contextlib.suppress(OSError):  # nobody waits there at this moment
             os.close(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
         for sock in select.select(waiting, [], [], 0.05)[0]:
