@@ -52,18 +52,19 @@ class Memo(Generic[K, V]):
                 self.put(key, value)
         return value
 
-    def offer(self, key: K, value: V) -> None:
-        """Keep `value` for `key` if that was offered before.
+    def offer(self, key: K, value: V) -> bool:
+        """Keep `value` for `key` if that was offered before; False when it is the first time.
 
         What comes once is forgotten while it is still at hand, which costs a fraction of letting it go later.
         """
         mark = hash(key)
         if mark in self._seen:
             self.put(key, value)
-            return
+            return True
         if len(self._seen) >= SEEN:
             self._seen.clear()
         self._seen.add(mark)
+        return False
 
     def put(self, key: K, value: V) -> None:
         """Keep `value`, which must not be None, for `key`."""

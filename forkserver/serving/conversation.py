@@ -171,10 +171,8 @@ class Conversations:
             asked.scheme, asked.ends = passed.scheme, passed.ends
         if mount.app.blocking:
             assert self.calls is not None
-            kept = bool(raw) and not connection.passed and self.delivery.replies.worth_keeping(raw, 0)
-            known = Known(asked, mount, kept=kept)
-            if kept:
-                self.calls.known.put(raw, known)
+            known = Known(asked, mount)
+            known.kept = bool(raw) and not connection.passed and self.calls.known.offer(raw, known)
             self.calls.begin(connection, known, body)
             return
         request = Request(asked, connection.ends, body, clock.wall)

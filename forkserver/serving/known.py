@@ -24,10 +24,9 @@ class Known:
 
     __slots__ = ("asked", "kept", "line", "lines", "manner", "mount", "second")
 
-    def __init__(self, asked: Asked, mount: Mount, *, kept: bool = False) -> None:
-        """`kept` when it will be found again."""
+    def __init__(self, asked: Asked, mount: Mount) -> None:
         head = asked.head
-        self.kept = kept
+        self.kept = False  # whether it will be found again
         self.asked, self.mount = asked, mount
         self.line = head.line.text.encode("latin-1")
         self.manner = (head.line.method == "HEAD", head.line.minor, head.keep_alive)  # what a reply depends on

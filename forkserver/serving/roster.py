@@ -141,9 +141,7 @@ class Roster:
     def notice(self, call: Call) -> None:
         """Have the loop look at a call."""
         if not call.noticed:
-            call.noticed = True
-            self.noticed.append(call)
-            os.eventfd_write(self.bell, 1)
+            self.insist(call)
 
     def insist(self, call: Call) -> None:
         """The same for certain: a RequestTimeout may have come just when its thread was about to ring."""
