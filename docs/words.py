@@ -104,6 +104,10 @@ SECTIONS = {
     "server": ("[server]", "Where it listens, and as whom it runs."),
     "log": ("[log]", "Who came, and what went wrong."),
     "limits": ("[limits]", "How long, how large, how many."),
+    "": (
+        "[/…]",
+        "In a mount of any kind: who may come in, how often, and how answers are dressed.",
+    ),
     "static": ("static = FOLDER", "In a mount: files and folders, for GET, HEAD and OPTIONS."),
     "redirect": ("redirect = TARGET", "In a mount: whatever is below it has moved; rest of path and query are kept."),
     "wsgi": ("wsgi = MODULE:ATTRIBUTE", "In a mount: an application in Python, called as PEP 3333 says."),

@@ -16,12 +16,15 @@ from functools import partial
 from ipaddress import IPv6Network
 from typing import TYPE_CHECKING, Any, cast
 
+from forkserver import config as configuration
 from forkserver.apps import AppError, BlockingApp
 from forkserver.config import Config, describe, section_of
+from forkserver.config.policy import PolicyOptions
 from forkserver.http.trust import Trust
 from forkserver.log import ErrorLog, access_writer
 from forkserver.log.format import compile_format
 from forkserver.log.slow import slow_log
+from forkserver.policy import Guarded, Policy, PolicyError
 from forkserver.process.program import CannotLoad, Place
 from forkserver.serving.routing import Mount, Site
 from forkserver.serving.worker import Worker
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 
     from forkserver.process.scoreboard import Scoreboard, Slot
 
+_UNSIGNED = (1 << 64) - 1
 SERVER = "forkserver"  # the value of the Server field
 
 
@@ -42,14 +46,21 @@ class Figures:
         self.count, self.desk = slot.count, slot.desk
 
     def hold(self, client: str, change: int) -> int:
-        """Count a client's connections up or down; give how many all workers hold together.
+        """Count a client's connections up or down; give how many all workers hold together."""
+        return self.board.hold(self.slot, hash(_network(client)), change)
 
-        Clients are told apart by a hash that all workers share, as they are forks of one process; nobody outside
-        can foresee it (PYTHONHASHSEED).  With IPv6 a client has a whole network of addresses (RFC 6177).
-        """
-        if ":" in client:
-            client = str(IPv6Network((client.partition("%")[0], 64), strict=False))
-        return self.board.hold(self.slot, hash(client), change)
+    def spend(self, client: str, place: str, now: float, take: Callable[[float, float], tuple[float, float]]) -> float:
+        """See `policy.Purse`."""
+        return self.board.buckets.spend(hash((_network(client), place)) & _UNSIGNED | 1, now, take)
+
+
+def _network(client: str) -> str:
+    """The client as it is counted: with IPv6 it has a whole network of addresses (RFC 6177).
+
+    Clients are told apart by a hash of this that all workers share, as they are forks of one process; nobody outside
+    can foresee it (PYTHONHASHSEED).
+    """
+    return str(IPv6Network((client.partition("%")[0], 64), strict=False)) if ":" in client else client
 
 
 class Server:
@@ -64,15 +75,21 @@ class Server:
 
     def load(self, config: Config) -> Site:
         """Every mount with its application loaded; CannotLoad names the section that is wrong."""
-        mounts = []
-        for mount in config.mounts:
-            app = self.kinds[mount.kind](mount.options, mount.prefix)
-            try:
-                app.load()
-            except AppError as error:
-                raise CannotLoad(f"{mount.origin}: [{section_of(mount)}] {error}") from error
-            mounts.append(Mount(mount.host, mount.prefix, app))
-        return Site(mounts)
+        return Site(map(self._mount, config.mounts))
+
+    def _mount(self, mount: configuration.Mount) -> Mount:
+        section = section_of(mount)
+        app = self.kinds[mount.kind](mount.options, mount.prefix)
+        try:
+            policy = Policy(mount.policy, section) if mount.policy != PolicyOptions() else None
+            if policy:
+                policy.load()
+            if policy and policy.guard:
+                app = Guarded(app, policy.guard)
+            app.load()
+        except (AppError, PolicyError) as error:
+            raise CannotLoad(f"{mount.origin}: [{section}] {error}") from error
+        return Mount(mount.host, mount.prefix, app, policy=policy)
 
     def serve(self, config: Config, loaded: Site, place: Place) -> None:
         """A worker's life."""
@@ -80,12 +97,13 @@ class Server:
         writer = None
         if config.log.access != "none":
             writer = access_writer(config.log.access, place.access_log, log.report_of("access log"))
+        figures = Figures(place.slot, place.board)
         worker = Worker(
             site=loaded,
             limits=config.limits,
             listeners=[listener.socket for listener in place.listeners],
             orders=place.lifeline,
-            figures=Figures(place.slot, place.board),
+            figures=figures,
             log=log,
             access=writer,
             access_format=compile_format(config.log.format),
@@ -96,6 +114,9 @@ class Server:
             trust=Trust(config.server.trusted),
             proxied=[listener.socket for listener in place.listeners if listener.address.proxy],
         )
+        for mount in loaded.mounts():
+            if mount.policy:
+                mount.policy.employ(figures, log.error)
         for app in loaded.apps():
             if app.blocking:
                 cast("BlockingApp", app).employ(

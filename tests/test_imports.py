@@ -22,7 +22,8 @@ MAY = {  # room → the rooms it may import at run time, besides itself
     "config": {"log"},  # whose formats it checks
     "log": set(),
     "apps": {"http", "config"},
-    "serving": {"apps", "http", "config", "log"},
+    "policy": {"apps", "http", "config"},
+    "serving": {"apps", "policy", "http", "config", "log"},
     "process": {"config", "log"},
     "watching": {"apps", "config", "process"},
     "": set(),  # the package itself knows its version

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from forkserver.apps.codings import SUFFIXES
 from forkserver.apps.files import Missing, Place, Root, Signature, open_same, read_same, signature
 from forkserver.apps.mediatypes import media_type
 from forkserver.apps.representation import Fields, Representation
@@ -19,6 +18,7 @@ from forkserver.http.response import http_date
 SMALL = 128 << 10  # bytes; a larger file is not read into memory but left to the kernel to send
 SETTLED = 2.0  # seconds; the coarsest clock that file systems stamp changes with (FAT) has that grain
 
+SUFFIXES = {"br": b".br", "zstd": b".zst", "gzip": b".gz"}  # coding: the ending of a file's name
 NOSNIFF = ("X-Content-Type-Options", "nosniff")
 
 

@@ -16,13 +16,13 @@ from urllib.parse import quote
 from forkserver.apps import listing
 from forkserver.apps.app import AppError
 from forkserver.apps.cache import Cache
-from forkserver.apps.codings import acceptable
 from forkserver.apps.files import Changed, Missing, Place, Root, absence, plain_name
 from forkserver.apps.representation import Representation
 from forkserver.apps.selection import Manner, represent
 from forkserver.config.converters import boolean, choice, existing_folder, size, text
 from forkserver.config.converters import listing as several
 from forkserver.config.options import option
+from forkserver.http.codings import acceptable
 from forkserver.http.request import Request
 from forkserver.http.response import Response, error_response
 

@@ -15,6 +15,7 @@ from typing import Any
 from forkserver.config.converters import quoted, suggestion
 from forkserver.config.ini import Complaints, ConfigError, Entry, Section, Where, expand
 from forkserver.config.options import Clash, Limits, Log, Option, Server, declared
+from forkserver.config.policy import PolicyOptions
 from forkserver.config.sources import entries, gather, reason, text_of
 
 __all__ = ["FIXED", "Config", "ConfigError", "Kinds", "Mount", "load", "parse", "section_of"]
@@ -38,6 +39,7 @@ class Mount:
     kind: str
     options: Any  # an instance of its kind's `Options`
     origin: str = field(default="", compare=False)  # file:line
+    policy: PolicyOptions = field(default_factory=PolicyOptions)
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class _Assembly:
     def fixed(self, name: str, found: list[Entry], made: type[Any]) -> Any:
         """The options of a section that is always there."""
         before = len(self.complaints)
-        values = self.values(name, found, made)
+        values = self.values(name, found, declared(made))
         try:
             return made(**values)
         except Clash as clash:
@@ -146,15 +148,17 @@ class _Assembly:
         name = section_of(Mount(host, prefix, kind, None))
         made = self.kinds[kind].Options
         before = len(self.complaints)
-        values = self.values(name, section.entries, made)
+        own, common = declared(made), declared(PolicyOptions)
+        values = self.values(name, section.entries, {**own, **common})
         given = {entry.key for entry in section.entries}
-        for key, one in declared(made).items():
+        for key, one in own.items():
             if one.default is None and key not in given:
                 self.complaints.add(section.where, f"must be given, {kind} needs it", name, key)
         if len(self.complaints) > before:
             return []
+        policy = PolicyOptions(**{key: values.pop(key) for key in common if key in values})
         try:
-            return [Mount(host, prefix, kind, made(**values), str(section.where))]
+            return [Mount(host, prefix, kind, made(**values), str(section.where), policy)]
         except ValueError as error:  # options that do not go together
             self.complaints.add(section.where, str(error), name)
             return []
@@ -175,7 +179,8 @@ class _Assembly:
 
     def strangers(self, section: Section) -> bool:
         """Complain of keys that no kind knows; whether one of them was probably meant as a kind."""
-        known = {key for kind in self.kinds.values() for key in declared(kind.Options)}
+        every = [PolicyOptions, *(kind.Options for kind in self.kinds.values())]
+        known = {key for options in every for key in declared(options)}
         meant = False
         for entry in section.entries:
             if entry.key in LATER and entry.key not in known:
@@ -189,9 +194,8 @@ class _Assembly:
                 self.complaints.add(entry.where, why, section.name, entry.key)
         return meant
 
-    def values(self, section: str, found: list[Entry], made: type[Any]) -> dict[str, Any]:
+    def values(self, section: str, found: list[Entry], options: Mapping[str, Option]) -> dict[str, Any]:
         """The converted values of those entries that are in order."""
-        options = declared(made)
         first: dict[str, Entry] = {}
         for entry in found:
             if entry.key not in options:

@@ -65,14 +65,16 @@ class Asked:
 
     `script` is the mount's prefix without a slash at its end: "" or "/shop"; `path` is what of the decoded path lies
     below the mount, begins with "/" or is "".  `scheme` is "http" or, where a trusted proxy says so, "https"; `ends`
-    are those that such a proxy tells of, None where the connection's own hold.  `note` is for the application at
+    are those that such a proxy tells of, None where the connection's own hold.  `user` is who gave the right password
+    where the mount asks for one, else "".  `note` is for the application at
     the mount, to keep what it has worked out from all this.
     """
 
-    __slots__ = ("ends", "head", "note", "path", "scheme", "script")
+    __slots__ = ("ends", "head", "note", "path", "scheme", "script", "user")
 
     def __init__(self, head: Head, script: str, path: str, scheme: str = "http", ends: Ends | None = None) -> None:
         self.head, self.script, self.path, self.scheme, self.ends = head, script, path, scheme, ends
+        self.user = ""
         self.note: Any = None
 
 

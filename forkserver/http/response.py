@@ -23,6 +23,7 @@ __all__ = [
     "OWNED",
     "REASONS",
     "Body",
+    "ErrorPage",
     "FileSlice",
     "OpenFile",
     "Response",
@@ -195,9 +196,14 @@ h1 {{ margin: 0 0 1rem; font-size: 1.8rem; line-height: 1.2 }}
 """
 
 
+@dataclass(slots=True)
+class ErrorPage(Response):
+    """A page of the server's own, in place of which a site may show one of its own."""
+
+
 def error_response(status: int, detail: str = "", fields: tuple[tuple[str, str], ...] = ()) -> Response:
     """A page that says in plain words what a status means, with `detail` (plain text) below; `fields` are added."""
-    return Response(status, (("Content-Type", "text/html; charset=utf-8"), *fields), _page(status, detail))
+    return ErrorPage(status, (("Content-Type", "text/html; charset=utf-8"), *fields), _page(status, detail))
 
 
 @lru_cache(64)

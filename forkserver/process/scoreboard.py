@@ -13,6 +13,8 @@ import mmap
 import struct
 from dataclasses import dataclass
 
+from forkserver.process.buckets import Buckets
+
 SEATS = 2048  # workers of all generations at one time: the most that can be configured, and as many that drain
 DESKS = 65  # of a worker: one for each of 64 threads at most, and one for its loop
 LINE = 256  # bytes of a request line that are kept
@@ -177,6 +179,7 @@ class Scoreboard:
 
     def __init__(self, seats: int = SEATS) -> None:
         shared = memoryview(mmap.mmap(-1, 8 + seats * (_SLOT + 4 * BUCKETS)))  # anonymous, mmap(2)
+        self.buckets = Buckets()
         self._used = shared[:8].cast("Q")  # written by the master: seats below this number may be taken
         memory = shared[8:]
         clients = memory[seats * _SLOT :].cast("I")

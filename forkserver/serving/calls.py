@@ -119,9 +119,10 @@ class Calls:
     def _learn(self, connection: Connection, key: ShapeKey, response: Response) -> None:
         """A reply of a shape that is not among the young: the long way, and it is kept for the next time."""
         bodied = connection.head is not None and has_body(connection.head.line.method, response.status)
+        alike = connection.mount is None or connection.mount.policy is None or connection.mount.policy.alike
         known = self.shapes.get(key)
         reply = self.delivery.answer(connection, response)
-        if known is None and bodied and reply.keep and not reply.source:
+        if known is None and alike and bodied and reply.keep and not reply.source:
             self.shapes.put(key, Shape(reply))
 
     def _half_sent(self, connection: Connection, reply: Reply, sent: int) -> None:

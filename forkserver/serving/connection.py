@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 MORE = socket.MSG_MORE
 PORTION = 1 << 20  # bytes of a file for one call
 TURN = 4 << 20  # bytes for one connection before others have their turn
+SOURCED = 64 << 10  # ... where they must be made first, as what is compressed must
 
 
 class State(enum.IntEnum):
@@ -215,7 +216,7 @@ class Connection:
         reply = self.reply
         assert reply is not None
         parts, moved = reply.parts, self.moved
-        stop = moved + TURN
+        stop = moved + (TURN if reply.source is None else SOURCED)
         try:
             while self.moved < stop:
                 if parts:

@@ -112,13 +112,15 @@ class Conversations:
             self.delivery.answer(connection, Response(204, (("Allow", ", ".join(self.site.methods)),)))
         elif mount is None:
             self.delivery.answer(connection, error_response(404))
+        elif mount.policy and (refusal := mount.policy.admit(head, connection.peer, self.clock.now)):
+            self.delivery.answer(connection, refusal)
         elif mount.app.methods is not None and head.line.method not in mount.app.methods:
             allow = ("Allow", ", ".join(sorted(mount.app.methods)))
             self.delivery.answer(connection, error_response(405, "", (allow,)))
         elif head.length:
             self._expect_body(connection, head, mount)
         else:
-            self._respond(connection, head, mount, b"", raw)
+            self._respond(connection, head, mount, b"", b"" if mount.policy and mount.policy.personal else raw)
 
     def _expect_body(self, connection: Connection, head: Head, mount: Mount) -> None:
         """Before the body: room for it, and the word that the client may wait for (RFC 9110 section 10.1.1)."""

@@ -53,13 +53,18 @@ class Delivery:
         head = connection.head
         unread = head is not None and head.length != 0 and connection.state is State.READING
         keep = head is not None and head.keep_alive and not (refused or unread or self.leaving)
+        policy = connection.mount.policy if connection.mount else None
+        encode = None
         try:
-            reply = compose(head, response, keep=keep, server=self.server, flow=flow)
+            if policy:
+                response, encode = policy.dress(head, response, flows=flow is not None)
+            reply = compose(head, response, keep=keep, server=self.server, flow=flow, encode=encode)
         except Exception as error:  # the application's trouble: what it gave back is no response
             self.log.error(f"{connection.line!r}: the application's reply cannot be sent: {error}")
             response = error_response(500)
             reply = compose(head, response, keep=keep, server=self.server)
         reply.linger = refused or unread
+        reply.quiet = policy is not None and not policy.logged
         if refused:
             reply.line = connection.buffer[:LINE].lstrip(b"\r\n").partition(b"\r\n")[0].decode("latin-1")
             connection.buffer = b""
@@ -80,7 +85,8 @@ class Delivery:
             return
         if self.replies.worth_keeping(raw, len(body)) and response.still and reply.head:
             ready = Ready(
-                reply.head, reply.status, reply.fields, reply.before, reply.after, body, response.still, reply.keep
+                *(reply.head, reply.status, reply.fields, reply.before, reply.after),
+                *(body, response.still, reply.keep, reply.quiet),
             )
             self.replies.keep(raw, ready)
 
@@ -135,6 +141,10 @@ class Delivery:
     def enter_log(self, connection: Connection, reply: Reply, *, aborted: bool = False) -> str:
         """Note a reply as given; give its log line."""
         head, sent = reply.head, connection.moved
+        if reply.quiet:
+            self.ledger.count(sent)
+            return ""
+        policy = connection.mount.policy if connection.mount else None
         return self.ledger.enter(
             Exchange(  # in the order of its fields: by name it would cost twice as much
                 connection.peer,
@@ -143,7 +153,7 @@ class Delivery:
                 head.host if head else "",
                 head,
                 head.line.text if head else reply.line,
-                "",  # nobody is authenticated yet
+                policy.user(head) if policy and head else "",
                 reply.status,
                 max(0, sent - reply.head_size - reply.framing),
                 connection.received,

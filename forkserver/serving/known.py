@@ -10,6 +10,7 @@ from collections import deque
 
 from forkserver.http.memo import Memo
 from forkserver.http.request import Asked
+from forkserver.policy import Policy
 from forkserver.serving.reply import Reply
 from forkserver.serving.routing import Mount
 
@@ -29,7 +30,8 @@ class Known:
         self.kept = False  # whether it will be found again
         self.asked, self.mount = asked, mount
         self.line = head.line.text.encode("latin-1")
-        self.manner = (head.line.method == "HEAD", head.line.minor, head.keep_alive)  # what a reply depends on
+        # What a reply depends on.
+        self.manner = (head.line.method == "HEAD", head.line.minor, head.keep_alive, mount.policy)
         self.second = -1  # for which `lines` hold
         self.lines: dict[tuple[str, Shape], str] = {}  # of the access log, by peer
 
@@ -45,23 +47,23 @@ class Known:
 class Shape:
     """A reply but for its date and its body."""
 
-    __slots__ = ("after", "before", "fields", "status")
+    __slots__ = ("after", "before", "fields", "quiet", "status")
 
     def __init__(self, reply: Reply) -> None:
         self.before, self.after = reply.before, reply.after
-        self.status, self.fields = reply.status, reply.fields
+        self.status, self.fields, self.quiet = reply.status, reply.fields, reply.quiet
 
     def reply(self, known: Known, wire: bytes, size: int, sent: int) -> Reply:
         """The same on its way, where more must be known than its bytes; of the wire `sent` bytes are out already."""
         reply = Reply(known.asked.head, self.status, self.fields, b"", b"", deque(), None, True)
-        reply.head_size = len(wire) - size
+        reply.head_size, reply.quiet = len(wire) - size, self.quiet
         if sent < len(wire):
             reply.parts.append(memoryview(wire)[sent:])
         return reply
 
 
 # All that the shape of a reply depends on: status, fields, length as declared and as it is, the request's manner.
-ShapeKey = tuple[int, tuple[tuple[str, str], ...], int | None, int, tuple[bool, int, bool]]
+ShapeKey = tuple[int, tuple[tuple[str, str], ...], int | None, int, tuple[bool, int, bool, Policy | None]]
 
 
 def memo_of_requests() -> Memo[bytes, Known]:

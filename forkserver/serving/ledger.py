@@ -26,13 +26,17 @@ class Ledger:
 
     def enter(self, exchange: Exchange) -> str:
         """Note an answered request; give its line."""
-        self.requests += 1
-        self.sent += exchange.sent
+        self.count(exchange.sent)
         if self.writer is None:
             return ""
         line = self.format.render(exchange)
         self.lines.append(line)
         return line
+
+    def count(self, sent: int) -> None:
+        """Count a request of which no line is written."""
+        self.requests += 1
+        self.sent += sent
 
     def write(self) -> None:
         """Bring the lines to the log."""

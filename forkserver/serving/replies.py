@@ -34,6 +34,7 @@ class Ready:
     body: bytes  # the application's own, not a copy
     still: Callable[[], bool]
     keep: bool  # the connection stays open
+    quiet: bool  # it is not logged
     second: int = -1  # for which `wire` and `lines` hold
     wire: bytes = b""
     lines: dict[str, str] = field(default_factory=dict)  # of the access log, by peer
@@ -41,7 +42,7 @@ class Ready:
     def reply(self, sent: int) -> Reply:
         """The same on its way, for where more must be known than its bytes; `sent` bytes are out already."""
         reply = Reply(self.head, self.status, self.fields, b"", b"", deque(), None, self.keep)
-        reply.head_size = len(self.wire) - len(self.body)
+        reply.head_size, reply.quiet = len(self.wire) - len(self.body), self.quiet
         if sent < len(self.wire):
             reply.parts.append(memoryview(self.wire)[sent:])
         return reply

@@ -1,16 +1,19 @@
 """A response as it goes out on one connection: head, parts of the body, and whether the connection stays.
 
-Pure: knows the framing that a version allows (RFC 9112 section 6), no socket and no clock.
+Knows the framing that a version allows (RFC 9112 section 6), no socket and no clock.
 """
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from forkserver.http.request import Head
 from forkserver.http.response import LAST_CHUNK, Body, FileSlice, Response, chunk, has_body, head_parts
+from forkserver.policy import Encode
 
 JOINED = 64 << 10  # bytes of a body that leave in one piece with their head
 
@@ -39,6 +42,7 @@ class Reply:
     framing: int = 0  # bytes of chunk framing in the parts so far
     linger: bool = False  # the peer may still be sending: half-close and read off first
     head_size: int = 0  # bytes
+    quiet: bool = False  # it is not written to the access log
     line: str = ""  # the request line as sent, where there is no head
 
     def start(self, date: bytes) -> None:
@@ -75,18 +79,26 @@ class Reply:
 
 
 def compose(
-    head: Head | None, response: Response, *, keep: bool, server: str, flow: Iterator[bytes] | None = None
+    head: Head | None,
+    response: Response,
+    *,
+    keep: bool,
+    server: str,
+    flow: Iterator[bytes] | None = None,
+    encode: Encode | None = None,
 ) -> Reply:
     """The reply to a request of this head.
 
     `keep` is what both sides would like; a body of unknown length to HTTP/1.0 ends with the connection all the same.
     A `flow` stands in for the response's body; it gives b"" when there is nothing at present.
+    What `encode` gives is sent in the place of the body; the length of that is not known.
     ValueError when the response cannot be put on the wire, and whatever an application's own objects raise; the
     body is closed then.
     """
     minor = head.line.minor if head else 1
     wanted = has_body(head.line.method if head else "GET", response.status)
-    length = response.length if flow is not None else body_length(response)
+    promised = response.length if flow is not None else body_length(response)
+    length = None if encode else promised
     chunked = wanted and length is None and minor > 0
     if wanted and length is None and not chunked:
         keep = False
@@ -101,6 +113,10 @@ def compose(
     reply = Reply(head, response.status, response.fields, before, after, deque(), None, keep)
     if not wanted:
         discard(response.body)
+    elif encode:
+        plain = flow if flow is not None else _full(_pieces(response.body))
+        reply.origin = None if flow is not None else _Origin(response.body)
+        reply.source = _source(reply, encode(plain if promised is None else _measured(plain, promised)), None, chunked)
     elif flow is not None:
         reply.source = _source(reply, flow, length, chunked)
     elif isinstance(response.body, bytes) and len(response.body) != length:
@@ -136,6 +152,13 @@ def discard(body: Body) -> None:
     _close(body)
 
 
+class _Origin:
+    """A body that is sent in another form; closed with its reply."""
+
+    def __init__(self, body: Body) -> None:
+        self.close = partial(discard, body)
+
+
 def _close(thing: object) -> None:
     """As PEP 3333 has it: what has a `close` is closed, to its end or not."""
     close = getattr(thing, "close", None)
@@ -149,6 +172,20 @@ def _parts(body: Body) -> tuple[bytes | FileSlice, ...]:
     if isinstance(body, (bytes, FileSlice)):
         return (body,) if body else ()
     return ()
+
+
+def _pieces(body: Body) -> Iterator[bytes]:
+    """Any body as pieces of bytes, of which none is large where we have the choice."""
+    if not isinstance(body, (bytes, FileSlice, tuple)):
+        yield from body
+        return
+    for part in _parts(body):
+        if isinstance(part, bytes):
+            yield from (part[at : at + JOINED] for at in range(0, len(part), JOINED))
+        else:
+            end = part.offset + part.length
+            for at in range(part.offset, end, JOINED):
+                yield os.pread(part.file.fileno(), min(JOINED, end - at), at)
 
 
 def _source(reply: Reply, pieces: Iterator[bytes], length: int | None, chunked: bool) -> Iterator[bytes]:

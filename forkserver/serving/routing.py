@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from forkserver.apps.app import App
 from forkserver.http.request import Head
+from forkserver.policy import Policy
 from forkserver.serving.pace import Pace
 
 EVERY = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})  # of an application that takes any
@@ -23,6 +24,7 @@ class Mount:
     prefix: str  # "" or "/shop"
     app: App
     pace: Pace = field(default_factory=Pace, compare=False)  # of a blocking application
+    policy: Policy | None = None  # what holds here, whatever is mounted
 
 
 class Site:
@@ -49,5 +51,8 @@ class Site:
                 return mount
         return None
 
+    def mounts(self) -> list[Mount]:
+        return [mount for of_host in self.hosts.values() for mount in of_host]
+
     def apps(self) -> list[App]:
-        return [mount.app for of_host in self.hosts.values() for mount in of_host]
+        return [mount.app for mount in self.mounts()]

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forkserver.apps.codings import SUFFIXES, acceptable
+from forkserver.apps.selection import SUFFIXES
+from forkserver.http.codings import acceptable
 
 ALL = ("br", "zstd", "gzip")
 

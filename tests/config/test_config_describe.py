@@ -1,4 +1,4 @@
-"""A configuration told to a person: shown, compared, and the reference of all options."""
+"""A configuration told to a person: shown, and compared."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from fakekinds import KINDS, made
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forkserver.config.describe import diff, reference, rows, show
+from forkserver.config.describe import diff, rows, show
 
 
 def test_what_is_shown_says_where_it_came_from():
@@ -69,18 +69,9 @@ def test_differences_and_what_needs_a_restart():
     ]
 
 
-def test_the_reference_holds_every_option():
+def test_every_option_is_told_once():
     every = rows(KINDS)
     assert len({(row.section, row.key) for row in every}) == len(every)
-    text = reference(KINDS)
-    for row in every:
-        assert f"\n{row.key} =" in text
-        assert row.help.split()[0] in text
-    assert "\n[/static]\n\n# Folder to serve.\nstatic = ; must be given\n" in text
-
-
-def test_the_reference_is_a_configuration_of_defaults():
-    assert made(reference({})) == made("")
 
 
 def test_options_that_need_a_restart_say_so():

@@ -20,6 +20,7 @@ def ready(still: Callable[[], bool] = lambda: True) -> Ready:
         body=b"body",
         still=still,
         keep=True,
+        quiet=False,
     )
 
 

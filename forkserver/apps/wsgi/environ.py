@@ -81,6 +81,8 @@ def template_of(base: Environ, asked: Asked) -> Environ:
         environ["HTTP_HOST"] = line.authority
     if asked.scheme == "https":
         environ["HTTPS"] = "on"
+    if asked.user:
+        environ["REMOTE_USER"], environ["AUTH_TYPE"] = asked.user.encode().decode("latin-1"), "Basic"
     environ["REQUEST_METHOD"] = line.method
     environ["SCRIPT_NAME"] = asked.script
     environ["PATH_INFO"] = asked.path
