@@ -27,7 +27,7 @@ def request_of(method: str, target: str, *, script: str = "", now: float | None 
     line = RequestLine(f"{method} {target} HTTP/1.1", method, target, raw_path, path, query, 1, None)
     items = tuple((name.replace("_", "-"), value) for name, value in fields.items())
     block = Fields(items, dict(items), None, False, False, 0, False, False)
-    head = Head(line, block, "localhost", 0, True, 0)
+    head = Head(line, block, fields.get("host", "localhost"), 0, True, 0)
     assert path.startswith(script)
     moment = time.time() + LATER if now is None else now
     asked = Asked(head, script, path[len(script) :])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from forkserver.apps import KINDS, AppError
-from forkserver.apps.redirect import Redirect, RedirectOptions
+from forkserver.apps.redirect import Redirect, RedirectOptions, patterns
 
 CASES = [  # (redirect, target of the request below /old, Location)
     ("/new", "/old", "/new"),
@@ -68,3 +68,56 @@ def test_a_target_that_is_none_is_told_when_loading(target):
 
 def test_every_method_is_redirected():
     assert Redirect.methods is None
+
+
+PATTERNS = "/([0-9]+)\\.html /posts/$1\n/feed https://feeds.example.org/$host?all\n/(?:a|(b))/.* /c$1$$\n/go(.*) /$1"
+
+
+@pytest.mark.parametrize(
+    ("target", "location"),
+    [
+        ("/old/17.html", "/posts/17"),
+        ("/old/17.html?x=1", "/posts/17?x=1"),
+        ("/old/17.htm", "/new/17.htm"),
+        ("/old/feed", "https://feeds.example.org/localhost?all"),
+        ("/old/feed?b", "https://feeds.example.org/localhost?all&b"),
+        ("/old/a/1", "/c$"),
+        ("/old/b/1", "/cb$"),
+        ("/old/go//elsewhere.example", "/elsewhere.example"),
+        ("/old/go%2f%2felsewhere.example", "/%2f%2felsewhere.example"),
+        ("/old", "/new"),
+    ],
+)
+def test_patterns_are_exceptions(ask, target, location):
+    app = made("/new", patterns=patterns(PATTERNS, "."))
+    assert ask(app, "GET", target, script="/old")["Location"] == location
+
+
+def test_the_host_that_was_asked_for(ask):
+    app = made("https://$host")
+    assert ask(app, "GET", "/old/a?b", script="/old")["Location"] == "https://localhost/a?b"
+
+
+def test_who_asks_for_no_host_is_sent_nowhere(ask):
+    app = made("https://$host", patterns=patterns("/a /b", "."))
+    assert ask(app, "GET", "/old/c", script="/old", host="").status == 400
+    assert ask(app, "GET", "/old/a", script="/old", host="")["Location"] == "/b"
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("/a", "not a regular expression and a target"),
+        ("/a /b /c", "not a regular expression and a target"),
+        ("/(a /b", "no regular expression: missing \\)"),
+        ("/(a) /$2", "has no group for \\$2"),
+    ],
+)
+def test_wrong_patterns(line, why):
+    with pytest.raises(ValueError, match=why):
+        patterns(line, ".")
+
+
+def test_the_target_of_a_pattern_leads_somewhere():
+    with pytest.raises(AppError, match="not a path such as /new"):
+        made("/new", patterns=(("/a", "javascript:alert(1)"),))
