@@ -122,6 +122,7 @@ class PolicyOptions:
         "",
         rate,
         "Requests of one client's address to all workers together: 10/s, 100/m or 1000/h; beyond, 429. Empty: any.",
+        write=lambda given: str(given or ""),
     )
     rate_burst: int = option(
         "0", integer(0, MANY), "Requests that may come at once after a rest; 0: as many as rate names."
