@@ -66,21 +66,38 @@ class Crew(Roster):
         """
         self.loop = loop
         if self.threads == 1:
-            threading.Thread(target=watch, name="watch", daemon=True).start()
-            try:
-                self._lead(0)
-            finally:
-                self.end()
-            return
-        sys.setswitchinterval(SWITCH)
-        if not self.add_thread():
-            raise RuntimeError("the system has no thread for the loop")
-        self.add_thread()
-        with self.lock:
-            self.summon(None)
-        watch()
+            self._run_alone(watch)
+        else:
+            sys.setswitchinterval(SWITCH)
+            if not self.add_thread():
+                raise RuntimeError("the system has no thread for the loop")
+            self.add_thread()
+            with self.lock:
+                self.summon(None)
+            watch()
         if self.failure:
             raise self.failure
+
+    def _run_alone(self, watch: Callable[[], None]) -> None:
+        """Lead in the caller's own thread."""
+        threading.Thread(target=self._watch_over, args=(watch,), name="watch", daemon=True).start()
+        try:
+            self._lead(0)
+        finally:
+            self.end()
+
+    def _watch_over(self, watch: Callable[[], None]) -> None:
+        """In a thread of its own: without whoever watches no limit of time would hold, so that ends the process, too."""
+        try:
+            watch()
+        except BaseException as error:  # ours
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        """End by an error of ours, which is raised by `run`; the call that the leader is in may end first."""
+        self.failure = error
+        self.end()
+        os.eventfd_write(self.bell, 1)
 
     def end(self) -> None:
         """The loop is done."""
@@ -97,9 +114,8 @@ class Crew(Roster):
                     self._work(call, number)
             except Deposed:
                 pass  # what it had in hand is with others now
-            except BaseException as error:  # ours: it ends the process, by the thread that watches
-                self.failure = error
-                self.end()
+            except BaseException as error:  # ours: it ends the process, by the main thread
+                self._fail(error)
                 return
 
     def _lead(self, number: int) -> None:
@@ -109,7 +125,7 @@ class Crew(Roster):
             lost, self.lost = self.lost, []
         self.acts.take_over(lost)
         loop = self.loop
-        while not loop.done:
+        while not (loop.done or self.ended):
             loop.turn()
         self.end()
 

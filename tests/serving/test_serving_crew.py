@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 import threading
 import time
@@ -729,6 +730,30 @@ def test_an_error_of_ours_in_another_thread_ends_the_crew_too() -> None:
     troupe.ask(fail)
     troupe.thread.join(PATIENCE)
     assert isinstance(troupe.raised, ZeroDivisionError)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_error_of_whoever_watches_ends_the_crew_once_the_call_in_hand_is_over(
+    threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watching = threading.Event()
+
+    def fail() -> None:
+        assert watching.wait(PATIENCE)
+        raise ZeroDivisionError("while watching")
+
+    troupe = Troupe(threads)
+    monkeypatch.setattr(troupe, "_watch", fail)
+    troupe.thread.start()
+    deed = begun(troupe)
+    watching.set()
+    if threads == 1:
+        assert select.select([troupe.crew.bell], [], [], PATIENCE)[0], "the loop is not told"
+        deed.let.set()
+        troupe.answered.get(timeout=PATIENCE)
+    troupe.thread.join(PATIENCE)
+    assert isinstance(troupe.raised, ZeroDivisionError)
+    deed.let.set()
 
 
 def test_when_the_loop_is_done_the_crew_is() -> None:
