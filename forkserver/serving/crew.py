@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, NoReturn
 
 from forkserver.serving.call import Call
 from forkserver.serving.outbox import Outbox
-from forkserver.serving.roster import Roster
+from forkserver.serving.roster import Part, Roster
 from forkserver.serving.timeout import RequestTimeout, raise_in, take_back
 
 if TYPE_CHECKING:
     from forkserver.config.options import Limits
     from forkserver.serving.outside import Acts, Figures, Loop
 
-SAMPLE = 16  # of so many calls that the leader runs one is timed
+SAMPLE = 16  # of so many calls that the leader runs one is timed; with one thread all are
 SWITCH = 0.001  # seconds that a thread may keep the interpreter while others want it
 NEVER = float("inf")
 
@@ -49,7 +49,8 @@ class Crew(Roster):
         self.leader = 0  # the number of its thread
         self.leader_thread = 0  # its identifier
         self.count = 0  # calls
-        self.timed: Call | None = None  # the one that is timed
+        self.sample = SAMPLE if threads > 1 else 1
+        self.timed: Call | None = None  # the one after which the clock is looked at
         self.resting = False  # whoever watches us sleeps until he is woken
         self.alarm = threading.Semaphore(0)
         self.strayed = False  # this is a process that an application has forked
@@ -73,7 +74,7 @@ class Crew(Roster):
                 raise RuntimeError("the system has no thread for the loop")
             self.add_thread()
             with self.lock:
-                self.summon(None)
+                self.summon(Part.LEAD)
             watch()
         if self.failure:
             raise self.failure
@@ -87,7 +88,7 @@ class Crew(Roster):
             self.end()
 
     def _watch_over(self, watch: Callable[[], None]) -> None:
-        """In a thread of its own: without whoever watches no limit of time would hold, so that ends the process, too."""
+        """In a thread of its own: without whoever watches no limit of time would hold, so its end is ours, too."""
         try:
             watch()
         except BaseException as error:  # ours
@@ -106,12 +107,15 @@ class Crew(Roster):
 
     def live(self, number: int) -> None:
         while not self.ended:
-            call = self._jobs.get()
+            job = self._jobs.get()
             try:
-                if call is None:
+                if job is Part.LEAD:
                     self._lead(number)
+                elif job is Part.LEAVE:
+                    self.left(number)
+                    return
                 else:
-                    self._work(call, number)
+                    self._work(job, number)
             except Deposed:
                 pass  # what it had in hand is with others now
             except BaseException as error:  # ours: it ends the process, by the main thread
@@ -129,22 +133,22 @@ class Crew(Roster):
             loop.turn()
         self.end()
 
+    def complain(self, why: str) -> None:
+        self.acts.complain(why)
+
     # Calls that the leader runs.
 
     def enter(self, call: Call, line: bytes, now: float) -> bool:
         """The leader is about to run a call itself; False when it must not, and another thread will."""
-        if self.threads == 1:
-            now = time.monotonic()  # those before it in this turn of the loop may have taken their time
-        elif self.busy >= self.threads or call.mount.pace.slow:
-            self.submit(call, now)
+        if (self.busy >= self.threads or call.mount.pace.slow) and self.threads > 1 and self.submit(call, now):
             return False
+        self.count += 1
+        if not self.count % self.sample:
+            now = time.monotonic()
+            self.timed = call
         call.deadline = deadline = now + self.limits.request_timeout
         call.began = now
         self.desk.begin(line, call.connection.peer, now, deadline + self.limits.kill_timeout)
-        self.count += 1
-        if not self.count % SAMPLE:
-            call.began = time.monotonic()
-            self.timed = call
         self.call = call
         if self.resting:
             self.wake()
@@ -167,15 +171,20 @@ class Crew(Roster):
             call.over = True
         self.desk.end()
         if self.timed is call:
-            call.mount.pace.note(time.monotonic() - call.began)
+            now = self.acts.tick()  # the loop stood still meanwhile, and what comes next is to have its own time
+            if self.threads > 1:
+                call.mount.pace.note(now - call.began)
         return True
 
     def depose(self, call: Call) -> None:
         """The leader's call lasts: let another thread lead."""
         with self.lock:
-            if self.call is not call or not self._idle:
+            if self.call is not call:
                 return
-            self._lose(call)
+            if self._idle:
+                self._lose(call)
+            else:  # the loop has to wait for it
+                self.timed = call
 
     def _lose(self, call: Call) -> None:
         self.call = None
@@ -183,7 +192,7 @@ class Crew(Roster):
         self.running[call.member] = call
         self.busy += 1
         self.lost.append(call)
-        self.summon(None)
+        self.summon(Part.LEAD)
 
     def returned(self, call: Call) -> None:
         """In a thread that has lost the lead: its call has returned."""

@@ -175,9 +175,10 @@ class Worker:
 
     def _patience(self) -> float:
         """Seconds to sleep at most; with nobody to look after, as long as we are in office."""
-        if not self.connections.by_descriptor and not self.upkeep.leaving and self.connections.doors.open:
-            return self.tenure.patience(self.upkeep.due)
-        return max(0.0, self.upkeep.due - self.clock.now)
+        crowded = self.calls is not None and self.calls.crew.surplus > 0
+        if crowded or self.connections.by_descriptor or self.upkeep.leaving or not self.connections.doors.open:
+            return max(0.0, self.upkeep.due - self.clock.now)
+        return self.tenure.patience(self.upkeep.due)
 
     def serve(self, connection: Connection) -> None:  # noqa: C901, PLR0912 - one function on purpose, without hops
         """The hot path.  Read; if the very same bytes were answered lately and the answer is still true, send it."""

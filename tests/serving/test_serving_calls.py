@@ -29,19 +29,12 @@ from forkserver.serving.ledger import Ledger
 from forkserver.serving.routing import Mount, Site
 from forkserver.serving.timeout import RequestTimeout
 from tests.serving.crews import PATIENCE, FakeDesk, Steady, Troupe
-from tests.serving.fakes import FakeApp, FakeLog, fake_connection
+from tests.serving.fakes import BlockingApp, FakeLog, fake_connection
 
 Respond = Callable[[Request], Response]
 GET = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n"
 HEAD = b"HEAD / HTTP/1.1\r\nHost: test\r\n\r\n"
 SPOOLED = b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\n0123456789"
-
-
-class BlockingApp(FakeApp):
-    blocking = True
-
-    def employ(self, **circumstances: Any) -> None:
-        raise AssertionError("employed by whoever starts a worker")
 
 
 class Company(Troupe):

@@ -17,6 +17,7 @@ from forkserver.http.response import Response
 from forkserver.serving import crew as module
 from forkserver.serving.call import Call
 from forkserver.serving.crew import NEVER, Crew
+from forkserver.serving.roster import Part
 from forkserver.serving.timeout import RequestTimeout
 from tests.serving.crews import PATIENCE, Blocked, Deed, FakeFigures, Steps, Troupe
 
@@ -147,6 +148,7 @@ def test_without_a_spare_nobody_loses_the_lead() -> None:
         assert inside
         troupe.crew.depose(inside)
         assert troupe.crew.call is inside
+        assert troupe.crew.timed is inside  # the loop stands still, and looks at the clock afterwards
         with troupe.crew.lock:
             troupe.crew._idle = spare
         for deed in deeds:
@@ -217,7 +219,7 @@ def test_threads_are_numbered_one_by_one() -> None:
     assert crew._idle == 21
     crew.loop, crew.acts = Done(), Done()
     for _ in crew.desks:
-        crew._jobs.put(None)
+        crew._jobs.put(Part.LEAD)
     os.close(crew.bell)
 
 
@@ -241,12 +243,35 @@ def test_a_system_without_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", start)
         assert not troupe.crew.add_thread()
-        assert troupe.crew.desks == []
+        assert troupe.crew.hired == 0
         assert not troupe.crew.spare
         with pytest.raises(RuntimeError, match="no thread for the loop"):
             troupe.crew.run(troupe, troupe._watch)
+        (complaint,) = troupe.complaints  # it is said once
+        assert "can't start new thread" in complaint
     with troupe:
         assert leader(troupe)
+
+
+def test_where_the_system_has_no_other_thread_the_leader_runs_slow_calls_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Troupe(2) as troupe:
+        crew = troupe.crew
+        leader(troupe)
+        monkeypatch.setattr(crew, "add_thread", lambda: False)
+        troupe.mount.pace.slow = True
+        with crew.lock:
+            spare, crew._idle = crew._idle, 0
+        seen: list[int] = []
+        troupe.ask(lambda call: seen.append(threading.get_ident()))
+        troupe.answered.get(timeout=PATIENCE)
+        assert seen == [leader(troupe)]
+        with crew.lock:
+            crew.busy = 1  # there is one that comes back
+        waiting = troupe.ask(quick)
+        leader(troupe)
+        assert [*crew.waiting] == [waiting]
+        with crew.lock:
+            crew.busy, crew._idle = 0, spare
 
 
 # Calls that other threads run.
@@ -457,6 +482,38 @@ def test_what_is_over_is_no_stream_any_more() -> None:
         troupe.crew.set_apart(call)
         assert not call.stream
         assert (troupe.crew.busy, troupe.crew.streams) == (0, 0)
+
+
+def test_threads_that_streams_had_leave_after_a_rest_and_their_numbers_are_given_again() -> None:
+    with Troupe(2) as troupe:
+        crew = troupe.crew
+        troupe.mount.pace.slow = True
+        streams = [begun(troupe) for _ in range(2)]
+        for call in list(crew.running.values()):
+            assert crew.set_apart(call)
+        hired(troupe)
+        assert (crew.hired, crew.surplus) == (5, 0)
+        crew.dismiss(1000.0)
+        assert crew.hired == 5
+        for stream in streams:
+            stream.let.set()
+        while crew.streams:
+            assert troupe.goes_on
+        assert crew.surplus == 2
+        for now in (1001.0, 1009.0, 1010.0, 1019.0):
+            crew.dismiss(now)
+        assert crew._idle == 4
+        crew.dismiss(1020.0)
+        assert crew._idle == 2
+        while crew.hired > 3:
+            assert troupe.goes_on
+        assert len(crew.desks) == 5
+        again = begun(troupe)
+        (call,) = crew.running.values()
+        crew.set_apart(call)
+        assert crew.add_thread()
+        assert (crew.hired, len(crew.desks)) == (4, 5)
+        again.let.set()
 
 
 # Time limits.
