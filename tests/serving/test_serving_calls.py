@@ -243,6 +243,27 @@ def test_for_head_nothing_is_made_and_it_is_closed(threads: int, slow: bool) -> 
 
 
 @HOW
+def test_pieces_that_are_put_for_head_are_dropped(threads: int, slow: bool) -> None:
+    """Of an application that begins its answer itself, and does not look at the method."""
+
+    def respond(request: Request) -> Response:
+        response = text(iter([b"three"]))
+        put = request.begin(response)
+        put(b"one")
+        put(b"two")
+        with pytest.raises(TypeError):
+            put("text")  # type: ignore[arg-type]
+        return response
+
+    with Company(respond, threads=threads, slow=slow) as company:
+        company.hear(HEAD)
+        settled(company)
+        assert company.got().startswith(b"HTTP/1.1 200 ")
+        assert not company.log.errors()
+        assert company.lines == ["200 0 +"]
+
+
+@HOW
 @pytest.mark.parametrize(
     "error", [RuntimeError("x"), SystemExit(1), KeyboardInterrupt(), GeneratorExit(), RequestTimeout(), MemoryError()]
 )
