@@ -203,6 +203,11 @@ class Crew(Roster):
 
     def _work(self, call: Call, number: int) -> None:
         """Run a call to its end; then those that have waited for a thread."""
+        if call.gone:  # its client did not want to wait for so long
+            with self.lock:
+                self.let_go(call)
+            self.insist(call)
+            return
         now = time.monotonic()
         call.began, call.member, call.thread = now, number, threading.get_ident()
         call.deadline = now + self.limits.request_timeout

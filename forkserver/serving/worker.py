@@ -34,6 +34,7 @@ from forkserver.serving.watch import Watch
 if TYPE_CHECKING:
     from forkserver.log import ErrorLog, LineWriter
 
+BROKEN = select.EPOLLHUP | select.EPOLLERR
 RECV = 65536  # bytes for one call
 EVENTS = 256  # for one turn of the loop
 BATCH = 256  # log lines that are written even when there is no time to sleep
@@ -146,7 +147,7 @@ class Worker:
         if self.calls:
             self.calls.crew.strayed = True
 
-    def turn(self) -> None:
+    def turn(self) -> None:  # noqa: C901 - every turn, without hops
         """Sleep until something can be done, do it.  Log lines are written before a sleep, or when they are many."""
         ledger, connections = self.ledger, self.connections.by_descriptor
         events = self.epoll.poll(0 if ledger.lines else self._patience(), EVENTS)
@@ -161,6 +162,8 @@ class Worker:
                 self._elsewhere(descriptor)
             elif event == READABLE and connection.state is State.READING:
                 self.serve(connection)
+            elif connection.state is State.RUNNING:
+                self._meanwhile(connection, event)
             else:
                 _READY[connection.state](self, connection)
         if len(ledger.lines) >= BATCH:
@@ -273,9 +276,12 @@ class Worker:
         self.talk.advance(connection)
         self.connections.watch(connection)
 
-    def _leave_alone(self, connection: Connection) -> None:
-        """Running: whatever epoll has to tell can wait."""
-        self.connections.unwatch(connection)
+    def _meanwhile(self, connection: Connection, event: int) -> None:
+        """Running: who has left waits for no answer; whatever else epoll has to tell can wait."""
+        if event & BROKEN or (event & select.EPOLLRDHUP and connection.leaves(self.clock.now)):
+            self.delivery.drop(connection)
+        else:
+            self.connections.watch_end(connection)
 
     def _more(self, connection: Connection) -> None:
         """Bytes of a body or of a proxy's greeting, or an error that reading them will tell."""
@@ -317,7 +323,7 @@ _READY: dict[State, Callable[[Worker, Connection], None]] = {
     State.GREETING: Worker._more,
     State.READING: Worker.serve,
     State.BODY: Worker._more,
-    State.RUNNING: Worker._leave_alone,
+    State.RUNNING: lambda worker, connection: None,
     State.WRITING: Worker._room,
     State.LINGERING: Worker._read_off,
     State.CLOSED: lambda worker, connection: None,

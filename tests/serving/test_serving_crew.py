@@ -407,6 +407,23 @@ def test_who_has_waited_for_too_long_waits_no_more() -> None:
         assert old not in seen
 
 
+def test_a_call_that_nobody_waits_for_any_more_is_not_begun() -> None:
+    with Troupe(2) as troupe:
+        troupe.mount.pace.slow = True
+        deeds = [begun(troupe), begun(troupe)]
+        calls = [troupe.ask(quick) for _ in range(2)]
+        leader(troupe)
+        assert [*troupe.crew.waiting] == calls
+        calls[0].gone = True
+        for deed in deeds:
+            deed.let.set()
+        while not all(call.over for call in calls):
+            assert troupe.goes_on
+        while troupe.crew.busy:
+            assert troupe.goes_on
+        assert [*troupe.deeds] == [calls[0]]
+
+
 def test_what_is_unfinished() -> None:
     with Troupe(2) as troupe:
         crew = troupe.crew

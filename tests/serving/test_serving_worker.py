@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import select
 import socket
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from time import monotonic
@@ -16,6 +18,7 @@ from forkserver.http.response import Response
 from forkserver.log import LineWriter
 from forkserver.log.format import compile_format
 from forkserver.serving import clock as clock_module
+from forkserver.serving.call import Call
 from forkserver.serving.routing import Mount, Site
 from forkserver.serving.worker import Worker
 from tests.serving.crews import PATIENCE, FakeFigures
@@ -55,7 +58,7 @@ class Shop:
             figures=OneFigures(),
             log=log,
             access=LineWriter(-1),
-            access_format=compile_format("%s"),
+            access_format=compile_format("%>s"),
             server="",
             threads=threads,
         )
@@ -146,3 +149,92 @@ def test_with_one_thread_nobody_is_closed_for_the_time_that_a_call_took(
     slow.sendall(GET)
     shop.answers(4)
     assert [here(client) for client in (slow, half)] == [True, True]
+
+
+class Slow:
+    """An application whose calls last: a request, in another thread, is in the hands of the test."""
+
+    def __init__(self, open_shop: Callable[..., Shop]) -> None:
+        self.shop = open_shop(lambda request: Response(200), threads=2)
+        self.worker = self.shop.worker
+        assert self.worker.calls
+        self.crew = self.worker.calls.crew
+        self.crew.submit = self._take  # type: ignore[method-assign]
+        self.worker.epoll.register(self.crew.bell, select.EPOLLIN)
+        self.begun: list[Call] = []
+        for mount in self.worker.talk.site.hosts[""]:
+            mount.pace.slow = True
+
+    def _take(self, call: Call, now: float) -> bool:
+        self.begun.append(call)
+        return True
+
+    def ask(self) -> tuple[socket.socket, Call]:
+        client = self.shop.enter()
+        client.sendall(GET)
+        self.shop.until(lambda: bool(self.begun))
+        return client, self.begun.pop()
+
+    def answer(self, call: Call) -> None:
+        call.response, call.whole, call.over = Response(200, (), b"fine"), True, True
+        self.crew.insist(call)
+
+    def look(self) -> None:
+        """Turn the loop as often as it may need to see what there is."""
+        for _ in range(5):
+            self.worker.turn()
+
+
+def test_who_leaves_while_an_application_has_the_request_is_noted(open_shop: Callable[..., Shop], time: Time) -> None:
+    slow = Slow(open_shop)
+    client, call = slow.ask()
+    time.pass_by(5.0)
+    client.close()
+    slow.shop.until(lambda: call.gone)
+    assert not slow.worker.connections.by_descriptor
+    assert slow.worker.ledger.lines == ["499\n"]
+    slow.answer(call)
+    slow.look()
+    assert slow.worker.ledger.requests == 1
+
+
+def test_who_is_torn_away_is_noted_at_any_time(open_shop: Callable[..., Shop], time: Time) -> None:
+    slow = Slow(open_shop)
+    client, call = slow.ask()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()  # by a reset
+    slow.shop.until(lambda: call.gone)
+
+
+def test_who_shuts_its_side_with_its_request_is_answered(open_shop: Callable[..., Shop], time: Time) -> None:
+    slow = Slow(open_shop)
+    client, call = slow.ask()
+    client.sendall(GET)  # behind it
+    slow.look()
+    client.shutdown(socket.SHUT_WR)
+    slow.look()
+    time.pass_by(500.0)
+    slow.look()
+    assert not call.gone
+    slow.answer(call)
+    slow.shop.until(lambda: bool(slow.begun))
+    time.pass_by(500.0)
+    slow.look()
+    slow.answer(slow.begun.pop())
+    slow.shop.answers(2)
+    slow.shop.until(lambda: not slow.worker.connections.by_descriptor)
+    got = b"".join(iter(lambda: client.recv(1000), b""))
+    assert got.count(b"HTTP/1.1 200 ") == 2
+
+
+def test_who_only_sends_more_has_not_left(open_shop: Callable[..., Shop], time: Time) -> None:
+    slow = Slow(open_shop)
+    client, call = slow.ask()
+    time.pass_by(5.0)
+    client.sendall(GET)
+    slow.look()
+    assert not call.gone
+    slow.answer(call)
+    slow.shop.until(lambda: bool(slow.begun))
+    client.close()
+    slow.look()
