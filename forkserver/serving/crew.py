@@ -3,8 +3,8 @@
 The leader runs an application's call itself, because handing it to another thread costs more than a fast call.  A call
 that lasts loses it the lead: a spare thread takes the loop over, and the old leader, once its call has returned, hands
 in the answer and becomes a spare.  Applications that are slow as a rule are given to a spare thread at once.  Knows
-the course of a call through its thread and its time limits; who has what is kept in `roster.py`.  Knows nothing of
-sockets and of what is answered.
+the course of a call through its thread; its time limits are kept in `deadlines.py`, and who has what in `roster.py`.
+Knows nothing of sockets and of what is answered.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn
 
 from forkserver.serving.call import Call
+from forkserver.serving.deadlines import Deadlines
 from forkserver.serving.outbox import Outbox
-from forkserver.serving.roster import Part, Roster
-from forkserver.serving.timeout import RequestTimeout, raise_in, take_back
+from forkserver.serving.roster import Part
+from forkserver.serving.timeout import RequestTimeout, take_back
 
 if TYPE_CHECKING:
     from forkserver.config.options import Limits
@@ -27,14 +28,13 @@ if TYPE_CHECKING:
 
 SAMPLE = 16  # of so many calls that the leader runs one is timed; with one thread all are
 SWITCH = 0.001  # seconds that a thread may keep the interpreter while others want it
-NEVER = float("inf")
 
 
 class Deposed(BaseException):
     """The thread has lost the lead while it was in a call: nothing below it on the stack is its business any more."""
 
 
-class Crew(Roster):
+class Crew(Deadlines):
     """`threads` application calls at once, and one thread more, so that the loop always has one.
 
     With one thread there is nobody to take the lead, and it runs everything.
@@ -44,10 +44,8 @@ class Crew(Roster):
         super().__init__(threads, limits, figures)
         self.loop: Loop
         self.acts: Acts
-        self.call: Call | None = None  # what the leader runs itself
         self.lost: list[Call] = []  # by leaders, for the next one to take over
         self.leader = 0  # the number of its thread
-        self.leader_thread = 0  # its identifier
         self.count = 0  # calls
         self.sample = SAMPLE if threads > 1 else 1
         self.timed: Call | None = None  # the one after which the clock is looked at
@@ -282,53 +280,7 @@ class Crew(Roster):
             self._renew(call, deadline)
             self.call = call
 
-    def extended(self, call: Call, seconds: float) -> float:
-        """See Request.extend; what has had its time gets no more."""
-        now = time.monotonic()
-        latest = call.began + max(self.limits.request_timeout, self.limits.request_timeout_max)
-        wanted = min(now + seconds, latest)
-        if seconds > 0 and wanted > call.deadline and not call.expired:
-            self._set_deadline(call, wanted)
-        return max(0.0, call.deadline - now)
-
-    def _renew(self, call: Call, deadline: float) -> None:
-        """From now on it has its time anew, or until `deadline` where that is later; not what has had its time."""
-        call.renewed = now = time.monotonic()
-        self._set_deadline(call, deadline if call.expired else max(deadline, now + self.limits.request_timeout))
-
-    def _set_deadline(self, call: Call, deadline: float) -> None:
-        call.deadline = deadline
-        self.desk_of(call).extend(deadline + self.limits.kill_timeout)
-
-    def _stop_clock(self, call: Call, *, aside: bool = False) -> float:
-        """What comes now is not the application's time but the client's, which has limits of its own.
-
-        Gives the deadline.  RequestTimeout when that is on its way: it comes now, or not before the clock goes again.
-        """
-        with self.lock:
-            if call.expired:
-                take_back(call.thread)
-            deadline, call.deadline = call.deadline, NEVER
-            if aside:
-                self.call = None
-        self.desk_of(call).extend(0.0)
-        return deadline
-
     def wake(self) -> None:
         """Whoever watches is needed."""
         self.resting = False
         self.alarm.release()
-
-    # Time limits.
-
-    def expire(self, call: Call) -> None:
-        """It has had its time: tell the application, once, and have the client told."""
-        with self.lock:
-            if call.over or call.expired or not (self.call is call or self.running.get(call.member) is call):
-                return
-            if time.monotonic() < call.deadline:  # it has been given more in this very moment
-                return
-            call.expired = True
-            call.thread = call.thread or self.leader_thread
-            raise_in(call.thread, RequestTimeout)
-        self.insist(call)

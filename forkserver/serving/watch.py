@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from forkserver.config.options import Limits
 from forkserver.log.slow import slow_record
 from forkserver.serving.call import Call
-from forkserver.serving.crew import NEVER, Crew
+from forkserver.serving.crew import Crew
+from forkserver.serving.deadlines import NEVER
 
 if TYPE_CHECKING:
     from forkserver.log import ErrorLog

@@ -89,6 +89,15 @@ def test_a_call_that_holds_the_interpreter_is_told_with_its_stack_and_ended_with
     assert daemon.get("/small.txt").status == 200
 
 
+def test_the_record_of_a_worker_that_is_killed_soon_has_its_stack(start: Start, site: Path) -> None:
+    daemon, first = started(start, site)
+    with daemon.connect() as stuck:
+        stuck.sendall(asked("/work/grip?s=3600"))
+        daemon.errors.wait_for(rf"worker 0 \(pid {first}\) did not answer in time: .*: killed")
+        daemon.errors.wait_for(rf"worker 0 \(pid {first}\) was killed by SIGKILL while serving 'GET /work/grip")
+        daemon.errors.wait_for(r"^      File .*kinds.py\", line \d+ in _grip$")
+
+
 @pytest.mark.parametrize("threads", [1, 4])
 def test_an_error_of_whoever_watches_ends_the_worker_with_a_traceback(start: Start, site: Path, threads: int) -> None:
     daemon, first = started(start, site, "100ms", threads=threads)

@@ -18,6 +18,7 @@ from forkserver.http.request import Asked, Ends
 from forkserver.http.response import Response
 from forkserver.serving import call as call_module
 from forkserver.serving import crew as crew_module
+from forkserver.serving import deadlines as deadlines_module
 from forkserver.serving import outbox as outbox_module
 from forkserver.serving import roster as roster_module
 from forkserver.serving.call import Call
@@ -29,7 +30,8 @@ from forkserver.serving.timeout import RequestTimeout
 from tests.serving.fakes import FakeApp, head_of
 
 PATIENCE = 30.0  # seconds; never waited for unless something is wrong
-OURS = {module.__file__ for module in (call_module, crew_module, outbox_module, roster_module)} | {__file__}
+TRACED = (call_module, crew_module, deadlines_module, outbox_module, roster_module)
+OURS = {module.__file__ for module in TRACED} | {__file__}
 
 
 class FakeDesk:

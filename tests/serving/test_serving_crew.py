@@ -14,11 +14,13 @@ import pytest
 
 from forkserver.config.options import Limits
 from forkserver.http.response import Response
-from forkserver.serving import crew as module
+from forkserver.serving import crew as crew_module
+from forkserver.serving import deadlines as deadlines_module
 from forkserver.serving.call import Call
-from forkserver.serving.crew import NEVER, Crew
+from forkserver.serving.crew import Crew
+from forkserver.serving.deadlines import NEVER
 from forkserver.serving.roster import Part
-from forkserver.serving.timeout import RequestTimeout
+from forkserver.serving.timeout import RequestTimeout, raise_in
 from tests.serving.crews import PATIENCE, Blocked, Deed, FakeFigures, Steps, Troupe
 
 WARM = 3  # calls after which Python 3.12 and later are sure to tell of each step
@@ -571,8 +573,9 @@ def test_a_timeout_comes_in_its_own_call_or_not_at_all(how: str, deed: Deed, mon
             guilty, innocent = troupe.call(deed), troupe.call(lambda call: looped(20))
             steps = Steps(number, crew.lock, partial(expire, troupe, guilty, depose=how == "deposed"))
             with monkeypatch.context() as patch:
-                patch.setattr(module, "raise_in", steps.raise_in)
-                patch.setattr(module, "take_back", steps.take_back)
+                patch.setattr(deadlines_module, "raise_in", steps.raise_in)
+                for module in (crew_module, deadlines_module):
+                    patch.setattr(module, "take_back", steps.take_back)
                 troupe.steps = steps
                 troupe.turns.put(partial(troupe.begin, guilty))
                 while troupe.goes_on and not guilty.over:
@@ -620,7 +623,7 @@ def test_a_timeout_while_the_thread_hands_in_its_call() -> None:
                     pass
                 call.expired = True
                 call.thread = deed.thread
-                module.raise_in(deed.thread, RequestTimeout)
+                raise_in(deed.thread, RequestTimeout)
             while troupe.goes_on and not call.over:
                 pass
             troupe.turns.put(None)

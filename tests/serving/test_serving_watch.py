@@ -14,7 +14,7 @@ from forkserver.http.response import Response
 from forkserver.serving import roster as roster_module
 from forkserver.serving import watch as module
 from forkserver.serving.call import Call
-from forkserver.serving.crew import NEVER
+from forkserver.serving.deadlines import NEVER
 from forkserver.serving.watch import REPLACED, STREAM, Watch
 from tests.serving.crews import PATIENCE, Blocked, Troupe
 
