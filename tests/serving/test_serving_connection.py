@@ -153,6 +153,23 @@ def test_a_client_that_has_taken_all_there_was_is_not_to_blame(pair: Pair) -> No
     assert patience.overdue(connection, 1000.0, LIMITS) == ""
 
 
+def test_the_time_in_which_a_reply_waits_for_the_application_is_not_the_clients(pair: Pair) -> None:
+    """And what it has taken until then counts for it as it does in any reply."""
+    connection, client = pair
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+    connection.enter(State.WRITING, 0.0)
+    connection.moved = 100_000  # taken, all but what the kernel has yet
+    connection.pause(1.0)
+    connection.pause(500.0)  # a piece that went out whole
+    assert not patience.overdue(connection, 900.0, LIMITS)
+    connection.moved += connection.send(b"x" * 1000)
+    connection.resume(1001.0)
+    assert (connection.since, connection.progress) == (1000.0, 1001.0)
+    assert not patience.overdue(connection, 1010.0, LIMITS)
+    connection.moved = 1000  # as if it had taken nothing of the rest
+    assert patience.overdue(connection, 1010.0, LIMITS) == "the client takes too little"
+
+
 def test_lingering_ends(pair: Pair) -> None:
     connection, _ = pair
     connection.enter(State.LINGERING, 0.0)
