@@ -56,6 +56,13 @@ def grow(environ: Environ) -> bytes:
     return b"grown"
 
 
+def devour(environ: Environ) -> bytes:
+    """More and more, up to 1 GiB."""
+    for _ in range(64):
+        HOARD.append(bytearray(b"x" * (16 << 20)))
+    return b"satisfied"
+
+
 def handle(environ: Environ) -> bytes:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     return b"handled"
@@ -86,7 +93,21 @@ def fine(environ: Environ) -> bytes:
 
 DEEDS: dict[str, Callable[[Environ], bytes]] = {
     f"/{deed.__name__}": deed
-    for deed in (leave, exit_politely, crash, fork, fork_and_stay, close_all, grow, handle, spin, insist, sleep, fine)
+    for deed in (
+        leave,
+        exit_politely,
+        crash,
+        fork,
+        fork_and_stay,
+        close_all,
+        grow,
+        devour,
+        handle,
+        spin,
+        insist,
+        sleep,
+        fine,
+    )
 }
 
 
