@@ -86,12 +86,20 @@ class Pool:
     def reopen(self, *, moved: bool = False) -> None:
         """Open all log files anew, or those alone that were `moved`, here and in the workers that write to them."""
         for logs in {generation.logs for generation in self.generations.values()}:
-            if moved and not logs.moved():
-                continue
-            logs.reopen(self.log.error)
-            for seat, channel in self.channels.items():
-                if self.logs[seat] is logs:
-                    channel.send(messages.Logs(), logs.descriptors())
+            if not moved or logs.moved():
+                logs.reopen(self.log.error)
+                self._hand_out(logs)
+
+    def _hand_out(self, logs: Logs) -> None:
+        """Files that were opened anew, to all who write to them."""
+        for seat, channel in self.channels.items():
+            if self.logs[seat] is logs:
+                channel.send(messages.Logs(), logs.descriptors())
+        for generation in self.generations.values():
+            if generation.logs is logs and generation.channel and logs.background:
+                generation.channel.send(messages.Logs(), logs.descriptors())
+        if self.current and self.current.logs is logs:
+            logs.capture()
 
     @property
     def empty(self) -> bool:
