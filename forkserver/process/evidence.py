@@ -99,11 +99,14 @@ class Evidence:
         for seat in list(self.notes):
             self.drop(seat)
 
-    def of_death(self, code: int, reading: Seat, now: float, *, by_us: bool) -> str:
-        """How a worker ended; `code` as os.waitstatus_to_exitcode() gives it, `by_us` when the master killed it."""
+    def of_death(self, code: int, reading: Seat, now: float, *, by_us: bool, last: str = "") -> str:
+        """How a worker ended; `code` as os.waitstatus_to_exitcode() gives it, `by_us` when the master killed it.
+
+        `last` is the request that an application was handed last.
+        """
         oom = self.oom_kills.since(now)
         notes = self.notes.get(reading.seat)
         stack = notes.fresh() if notes else ""
         return forensics.death(
-            code, reading, now, stack=stack, oom=oom if code == -signal.SIGKILL and not by_us else None
+            code, reading, now, last=last, stack=stack, oom=oom if code == -signal.SIGKILL and not by_us else None
         )

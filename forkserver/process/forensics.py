@@ -9,8 +9,10 @@ from typing import NamedTuple
 
 from forkserver.log.error import safe
 from forkserver.log.slow import bounded
-from forkserver.process.forking import ending
+from forkserver.process.forking import FAULT, ending
 from forkserver.process.scoreboard import InProgress, Seat
+
+BY_APPLICATION = "no worker ends so by itself: an application ended it, as os._exit() does"
 
 
 class Oom(NamedTuple):
@@ -27,19 +29,22 @@ def serving(request: InProgress, now: float) -> str:
     return f"serving {request.line!r}{client} for {now - request.began:.1f} s"
 
 
-def death(code: int, reading: Seat, now: float, *, stack: str = "", oom: Oom | None = None) -> str:
+def death(code: int, reading: Seat, now: float, *, last: str = "", stack: str = "", oom: Oom | None = None) -> str:
     """How a worker ended, in lines: one when it just ended, all that is known when it was killed or had work in hand.
 
-    `code` as os.waitstatus_to_exitcode() gives it; `oom` is None where nobody counts, or has nothing to say.
+    `code` as os.waitstatus_to_exitcode() gives it; `last` is the line of the request that an application was handed
+    last; `oom` is None where nobody counts, or has nothing to say.
     """
     requests = reading.in_progress
-    if code >= 0 and not requests:
+    if code == 0 and not requests:
         return ending(code)
     return "\n".join(
         (
             ending(code) + (f" while serving {requests[0].line!r}" if requests else ""),
             f"generation {reading.generation}, {reading.requests} requests served, up {now - reading.born:.1f} s",
             *(serving(request, now) for request in requests),
+            *([f"nothing in hand; last an application was given {last!r}"] if last and not requests else []),
+            *([BY_APPLICATION] if code > 0 and code != FAULT else []),
             *([_memory(oom)] if oom else []),
             *bounded(stack),
         )

@@ -161,7 +161,8 @@ class Pool:
             heard = self.channels[seat].receive()
         except Garbled as error:
             heard = None
-            self._kill(children.Kill(seat, str(error)))
+            child.killed = True
+            self._kill(children.Kill(seat, f"wrote to its master's line what is {error}"))
         if heard is None:
             if child.pid:
                 self._hush(seat)
@@ -212,7 +213,9 @@ class Pool:
         seat = self._seat_of_dead(pid)
         if seat is not None:
             child = self.children.by_seat[seat]
-            words = self.evidence.of_death(code, self.read(seat), time.monotonic(), by_us=child.killed)
+            words = self.evidence.of_death(
+                code, self.read(seat), time.monotonic(), by_us=child.killed, last=self.board.slots[seat].last()
+            )
             going = child.life in (Life.DRAINING, Life.LEAVING) or self.children.stopping
             self._bury(child, words, expected=code == 0 and going)
         self.molds.reaped(pid, code)

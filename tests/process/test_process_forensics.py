@@ -24,8 +24,7 @@ def death(code: int, *requests: InProgress, **more: Any) -> list[str]:
 
 
 def test_an_exit_with_nothing_in_hand_is_one_line() -> None:
-    assert death(3) == ["exited with 3"]
-    assert death(0, stack="something old", oom=Oom(0, 1.0, "memory.events")) == ["exited with 0"]
+    assert death(0, stack="something old", last="GET / HTTP/1.1", oom=Oom(0, 1.0, "memory.events")) == ["exited with 0"]
 
 
 def test_an_exit_names_all_requests_in_hand() -> None:
@@ -34,7 +33,17 @@ def test_an_exit_names_all_requests_in_hand() -> None:
         "generation 2, 1234 requests served, up 60.0 s",
         "serving 'GET /slow HTTP/1.1' of 192.0.2.1 for 5.0 s",
         r"serving 'GET /quick\n HTTP/1.1' for 3.0 s",
+        forensics.BY_APPLICATION,
     ]
+
+
+def test_an_end_with_nothing_in_hand_names_the_last_request() -> None:
+    last = "nothing in hand; last an application was given 'GET /last HTTP/1.1'"
+    up = "generation 2, 1234 requests served, up 60.0 s"
+    assert death(3, last="GET /last HTTP/1.1") == ["exited with 3", up, last, forensics.BY_APPLICATION]
+    assert death(-signal.SIGABRT, last="GET /last HTTP/1.1") == ["was killed by SIGABRT", up, last]
+    assert death(70) == ["exited with 70: an error of its own, told above or on standard error", up]
+    assert last not in death(3, SLOW, last="GET /slow HTTP/1.1")
 
 
 def test_a_signal_is_named_with_the_stack_it_left() -> None:
