@@ -8,6 +8,9 @@ JOBS    ?= $(shell echo $$((2 * $$(nproc))))
 PYTEST  := $(VENV)/bin/python -m pytest
 address  = $(shell sed -n 's/^listen *= *\([^, ]*\).*/\1/p' $(CONFIG))
 
+# The tests start several hundred servers, which compile us once and not each time, whatever the environment says.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DELETE_ON_ERROR:
 .PHONY: help run test lint types system browser bench clean
 

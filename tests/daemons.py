@@ -14,7 +14,6 @@ import select
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -23,10 +22,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from forkserver.process.control import ControlClient, NotRunning
+from tests.typed import LASTING, LAUNCH, ROOT, Typed, forkserver, typed
 
 PATIENCE = 20.0  # seconds that anything may take on a busy machine before it counts as never
-ROOT = Path(__file__).parent.parent
-LAUNCH = [sys.executable, "-W", "error", "-m", "tests.launch"]
 
 
 class Lines:
@@ -163,17 +161,14 @@ class Daemon:
                 sock.shutdown(socket.SHUT_WR)
             return read_all(sock)
 
-    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """`forkserver WORD … FILE`, run to its end."""
-        return subprocess.run(
-            [*LAUNCH, *words, str(self.file)],
-            cwd=ROOT,
-            env={**os.environ, **self.environ},
-            capture_output=True,
-            text=True,
-            timeout=3 * PATIENCE,
-            check=False,
-        )
+    def command(self, *words: str) -> Typed:
+        """`forkserver WORD … FILE` as a process, run to its end."""
+        return forkserver(*words, str(self.file), **self.environ)
+
+    def typed(self, *words: str) -> Typed:
+        """The same in this process; not for commands that begin a server."""
+        assert words[0] not in LASTING
+        return typed(*words, str(self.file))
 
     def settled(self, workers: int) -> list[int]:
         """Wait until so many workers have come up since the start; the pids of all that ever did."""

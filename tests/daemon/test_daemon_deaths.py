@@ -157,7 +157,7 @@ def test_status_shows_what_is_in_hand(start: Start, site: Path) -> None:
         (request,) = worker["in_progress"]
         assert (request["request"], request["client"]) == ("GET /bad/hang HTTP/1.1", "127.0.0.1")
         assert (worker["request"], worker["running"]) == (request["request"], request["running"])
-        shown = daemon.command("status").stdout.splitlines()
+        shown = daemon.typed("status").stdout.splitlines()
         assert re.fullmatch(r" +[0-9]+\.[0-9] s  127\.0\.0\.1 +GET /bad/hang HTTP/1\.1", shown[2])
         daemon.send(signal.SIGINT)
         assert daemon.wait() == 0
