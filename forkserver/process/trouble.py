@@ -5,6 +5,7 @@ Knows that a request past its limit ends its worker; slow requests are the matte
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from forkserver.process import evidence, forensics, forking
@@ -16,8 +17,7 @@ from forkserver.process.slowness import Requests, Slowness, Worker
 if TYPE_CHECKING:
     from forkserver.log import ErrorLog
 
-
-SOON = 1.5  # seconds before its limit that a request is expected to miss it: more than from one look to the next
+SOON = 1.5  # seconds; somewhat longer than from one look to the next
 
 
 class Trouble:
@@ -26,7 +26,7 @@ class Trouble:
     def __init__(self, pool: Pool, log: ErrorLog) -> None:
         self.pool, self.log = pool, log
         self.slowness = Slowness(pool.evidence)
-        self.expected: set[Worker] = set()  # to miss a limit by this look: they were asked for their stack
+        self.asked: set[Worker] = set()  # for their stacks, as they may have to be killed at the next look
 
     def look(self, now: float) -> None:
         """Once a second."""
@@ -36,30 +36,28 @@ class Trouble:
                 requests = self.pool.board.slots[child.seat].in_progress()
                 if not self._ended(child, requests, now):
                     living[child.seat, child.pid] = requests
-        self._forget(living)
         if current := self.pool.current:
             self.slowness.look(living, now, current.config.log.slow_after, current.logs.slow)
-        self._expect(living, now)
+        self._ask_in_time(living, now)
 
-    def _forget(self, living: dict[Worker, Requests]) -> None:
-        """The stacks of those that have kept their limits after all say nothing about how they will end."""
-        for worker in self.expected & living.keys() - self.slowness.asked.keys():
-            if notes := self.pool.evidence.notes.get(worker[0]):
-                notes.fresh()
-        self.expected.clear()
-
-    def _expect(self, living: dict[Worker, Requests], now: float) -> None:
-        """Have whoever is about to be killed write down what it is doing: the record of its end will have that."""
+    def _ask_in_time(self, living: Mapping[Worker, Requests], now: float) -> None:
+        """Have workers that may be killed at the next look write down what they are doing, for the record of it."""
+        before, self.asked = self.asked, set()
         for worker, requests in living.items():
-            if any(0 < request.deadline < now + SOON for request in requests):
-                self.expected.add(worker)
-                if worker not in self.slowness.asked:
-                    evidence.ask(worker[1])
+            seat, pid = worker
+            soon = any(0 < request.deadline < now + SOON for request in requests)
+            if worker not in self.slowness.asked and (notes := self.pool.evidence.notes.get(seat)):
+                if worker in before:
+                    notes.fresh()  # it went well, or is asked again
+                if soon:
+                    evidence.ask(pid)
+            if soon:
+                self.asked.add(worker)
 
     def _ended(self, child: Child, requests: tuple[InProgress, ...], now: float) -> bool:
-        """Whether a request was past its limit, and its worker killed for it."""
+        """Whether a request was past its limit, and its worker killed for it: not before it was asked for its stack."""
         late = next((request for request in requests if 0 < request.deadline < now), None)
-        if late is None:
+        if late is None or (child.seat in self.pool.evidence.notes and (child.seat, child.pid) not in self.asked):
             return False
         child.killed = True
         others = [forensics.serving(request, now) for request in requests if request is not late]
