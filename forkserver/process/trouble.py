@@ -30,7 +30,7 @@ class Trouble:
 
     def look(self, now: float) -> None:
         """Once a second."""
-        living = {}
+        living: dict[Worker, Requests] = {}
         for child in self.pool.children.by_seat.values():
             if child.pid and not child.killed:
                 requests = self.pool.board.slots[child.seat].in_progress()

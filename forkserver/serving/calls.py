@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import select
+import time
 import traceback
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, BinaryIO
@@ -264,7 +265,7 @@ class Calls:
             return
         call.told = True
         had, what = (call.began, "took too long") if call.began else (call.queued, "waited for a thread for too long")
-        self.log.error(f"{call.head.line.text!r} {what}: given up after {self.clock.now - had:.1f} s")
+        self.log.error(f"{call.head.line.text!r} {what}: given up after {time.monotonic() - had:.1f} s")
 
     def _reply(self, call: Call, response: Response) -> None:
         """Answer with what there is: as one piece when that is all, else with more to follow."""

@@ -174,7 +174,7 @@ def test_signals_and_reloads_move_its_bounds(start: Start, site: Path) -> None:
     daemon.errors.wait_for("3 workers wanted")
     daemon.settled(3)
     daemon.write(config(site, "1-2"))
-    shown = daemon.command("check", "--diff")
+    shown = daemon.typed("check", "--diff")
     assert shown.stdout == "[server] workers: 2-4 -> 1-2\n"
     assert daemon.reload()["ok"]
     status = daemon.status()

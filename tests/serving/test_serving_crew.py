@@ -7,6 +7,7 @@ import select
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -23,7 +24,17 @@ from forkserver.serving.roster import Part
 from forkserver.serving.timeout import RequestTimeout, raise_in
 from tests.serving.crews import PATIENCE, Blocked, Deed, FakeFigures, Steps, Troupe
 
+SWITCH = 1e-4  # seconds until whoever waits for the interpreter gets it
 WARM = 3  # calls after which Python 3.12 and later are sure to tell of each step
+
+
+@pytest.fixture(autouse=True)
+def _switches_often() -> Iterator[None]:
+    """The threads come between each other more often, and those that are waited for in a loop are not kept waiting."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH)
+    yield
+    sys.setswitchinterval(usual)
 
 
 def quick(call: Call) -> None:
