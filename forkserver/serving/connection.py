@@ -107,7 +107,7 @@ class Connection:
         self.progress = now  # when the last byte moved in this state
         self.moved = 0  # bytes in this state
         self.taken = 0  # those of them that the peer had acknowledged when we last looked
-        self.before = 0  # bytes of the reply that went out before it last had to wait for the application
+        self.before = 0  # bytes of the reply that the peer had taken before it last had to wait for the application
         self.answered = 0  # requests
         self.buffer = b""  # what came and was not understood yet
         # The request in hand.
@@ -150,7 +150,7 @@ class Connection:
         if self.state is State.RUNNING:
             self.state = State.WRITING
             self.since = self.progress = now
-            self.before = self.moved
+            self.before = self.moved - self.unsent()
 
     def part(self) -> None:
         """The application's call is not ours any more: the answer is out, or nobody waits for it."""
