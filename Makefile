@@ -34,8 +34,8 @@ types: $(VENV)/tools    ## mypy, strict
 browser: $(VENV)/tools  ## the demo page and Django's admin in headless Chromium
 	@$(PYTEST) -m browser $(ARGS) tests/browser
 
-system: $(VENV)/tools   ## install.sh and the unit in a container booted with systemd; needs root
-	@$(PYTEST) -m system $(ARGS) tests/system
+system: $(VENV)/tools   ## the unit in a container booted with systemd, proxies in front, wrk as clients; needs root
+	@$(PYTEST) -m system $(ARGS)
 
 bench: $(VENV)/tools    ## compare with the servers installed on this machine
 	@$(VENV)/bin/python -m benchmarks $(ARGS)

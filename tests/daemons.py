@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from forkserver.process.control import ControlClient
+from forkserver.process.control import ControlClient, NotRunning
 from tests.typed import LASTING, LAUNCH, ROOT, Typed, forkserver, typed
 
 PATIENCE = 20.0  # seconds that anything may take on a busy machine before it counts as never
@@ -226,6 +226,24 @@ class Daemon:
                 os.kill(pid, signal.SIGKILL)
         if self.process.poll() is None:
             self.process.wait(PATIENCE)
+
+
+def master_of(daemon: Daemon) -> int:
+    """The pid of the master in the background; 0 when there is none."""
+    try:
+        with ControlClient(f"{daemon.folder}/control.sock", PATIENCE) as line:
+            return line.master
+    except NotRunning:
+        return 0
+
+
+def end_background(daemon: Daemon) -> None:
+    """End the master in the background, if there is one, and its children."""
+    if pid := master_of(daemon):
+        family = [pid, *children_of(pid)]
+        os.kill(pid, signal.SIGINT)
+        for one in family:
+            wait_for_end(one)
 
 
 def session(leader: int) -> list[int]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import socket
 import subprocess
 import urllib.request
@@ -15,9 +14,8 @@ from pathlib import Path
 import pytest
 
 from forkserver import __version__
-from forkserver.process.control import ControlClient, NotRunning
 from tests.conftest import Start
-from tests.daemons import PATIENCE, Daemon, Lines, children_of, descriptors, wait_for_end
+from tests.daemons import PATIENCE, Daemon, Lines, children_of, descriptors, end_background, master_of, wait_for_end
 from tests.typed import LAUNCH, ROOT, forkserver, typed
 
 CONFIG = """
@@ -39,26 +37,13 @@ def config(site: Path, folder: Path, listen: str = "127.0.0.1:0") -> str:
     return CONFIG.format(site=site, folder=folder, listen=listen)
 
 
-def master_of(daemon: Daemon) -> int:
-    """The pid of the master in the background; 0 when there is none."""
-    try:
-        with ControlClient(f"{daemon.folder}/control.sock", PATIENCE) as line:
-            return line.master
-    except NotRunning:
-        return 0
-
-
 @pytest.fixture
 def background(make: Start, site: Path, tmp_path: Path) -> Iterator[Daemon]:
     """A Daemon whose file is written, to be begun with `start`; ended with the test."""
     daemon = make(config(site, tmp_path))
     daemon.write(daemon.config)
     yield daemon
-    if pid := master_of(daemon):
-        family = [pid, *children_of(pid)]
-        os.kill(pid, signal.SIGINT)
-        for one in family:
-            wait_for_end(one)
+    end_background(daemon)
 
 
 def told(pid: int, daemon: Daemon) -> bytes:
@@ -112,7 +97,7 @@ def test_a_whole_life_in_the_background(background: Daemon, tmp_path: Path) -> N
     assert told(first, background) == b"small\n"
     assert os.getsid(first) != os.getsid(0)
     assert os.readlink(f"/proc/{first}/cwd") == "/"
-    assert {descriptors(first)[number] for number in "012"} == {"/dev/null"}
+    assert [descriptors(first)[number] for number in "012"] == ["/dev/null", *[f"{tmp_path}/error.log"] * 2]
 
     again = background.command("start")
     assert again.returncode == 1
