@@ -146,6 +146,19 @@ def test_a_client_that_reads_too_slowly_is_overdue(pair: Pair) -> None:
     assert patience.overdue(connection, 50.0, limits) == "the client takes too little"
 
 
+def test_what_the_kernel_still_had_when_the_reply_went_on_is_there_for_the_client_to_take(pair: Pair) -> None:
+    """More than the client takes in the time in which its rate is not measured."""
+    connection, client = pair
+    connection.enter(State.WRITING, 0.0)
+    connection.moved = full(connection)
+    connection.pause(0.0)
+    connection.resume(100.0)
+    later = 100.0 + GRACE + 1
+    assert patience.overdue(connection, later, LIMITS) == "the client takes too little"
+    client.recv(1 << 16)
+    assert patience.overdue(connection, later, LIMITS) == ""
+
+
 def test_a_client_that_has_taken_all_there_was_is_not_to_blame(pair: Pair) -> None:
     connection, _ = pair
     connection.enter(State.WRITING, 0.0)
