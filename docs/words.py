@@ -106,6 +106,10 @@ SECTIONS = {
     "limits": ("[limits]", "How long, how large, how many."),
     "static": ("static = FOLDER", "In a mount: files and folders, for GET, HEAD and OPTIONS."),
     "redirect": ("redirect = TARGET", "In a mount: whatever is below it has moved; rest of path and query are kept."),
+    "web": (
+        "web = MODULE:ATTRIBUTE",
+        "In a mount: a site written with `forkserver.web`, the small API of this server.",
+    ),
     "wsgi": ("wsgi = MODULE:ATTRIBUTE", "In a mount: an application in Python, called as PEP 3333 says."),
 }
 

@@ -21,7 +21,8 @@ MAY = {  # room → the rooms it may import at run time, besides itself
     "http": set(),
     "config": {"log"},  # whose formats it checks
     "log": set(),
-    "apps": {"http", "config"},
+    "web": {"http"},
+    "apps": {"http", "config", "web"},
     "serving": {"apps", "http", "config", "log"},
     "process": {"config", "log"},
     "watching": {"apps", "config", "process"},
