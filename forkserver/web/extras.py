@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
+LIBRARIES = ("itsdangerous", "jinja2", "multipart")
 INSTALL = "pip install 'forkserverd[web]'"
 
 

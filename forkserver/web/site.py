@@ -135,11 +135,12 @@ class Site:
 
         return add
 
-    def render(self, request: Request, template: str, **values: Any) -> Response:
+    def render(self, request: Request, template: str, /, *, status: int = 200, **values: Any) -> Response:
         """A page from a template, which knows `request` and `url` besides the values."""
         if self.templates is None:
             raise RuntimeError("make the site with Site(templates=FOLDER)")
-        return Response.html(self.templates.render(template, {"request": request, "url": request.url, **values}))
+        text = self.templates.render(template, {"request": request, "url": request.url, **values})
+        return Response.html(text, status)
 
     # What serves it.
 
