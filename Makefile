@@ -28,7 +28,7 @@ lint: $(VENV)/tools     ## ruff: rules and format
 types: $(VENV)/tools    ## mypy, strict
 	@$(VENV)/bin/mypy
 
-browser: $(VENV)/tools  ## the demo page and Django's admin in headless Chromium
+browser: $(VENV)/tools  ## the demo page, the guestbook and Django's admin in headless Chromium
 	@$(PYTEST) -m browser $(ARGS) tests/browser
 
 system: $(VENV)/tools   ## install.sh and the unit in a container booted with systemd; needs root

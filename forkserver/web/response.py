@@ -177,19 +177,19 @@ class Response(Answer):
         return cls(encoded_events(events), type="text/event-stream", headers={"Cache-Control": "no-store"})
 
 
-def response_of(result: Any, status: int = 200) -> Response:
+def response_of(result: Any) -> Response:
     """What a handler returned, as a response; TypeError for what cannot be one."""
     if result.__class__ is str:  # first what costs least
-        return Response(result, status)
+        return Response(result)
     if isinstance(result, Response):
         return result
     if isinstance(result, (str, bytes)):
         markup = getattr(result, "__html__", None)
-        return Response(result, status) if markup is None else Response.html(markup(), status)
+        return Response(result) if markup is None else Response.html(markup())
     if isinstance(result, (dict, list)):
-        return Response.json(result, status)
+        return Response.json(result)
     if isinstance(result, Iterator):
-        return Response(result, status)
+        return Response(result)
     hint = "; does it lack a return?" if result is None else ""
     raise TypeError(f"a handler returns a Response, str, bytes, dict, list or generator, not {result!r:.100}{hint}")
 

@@ -123,7 +123,7 @@ class Site:
         return hook
 
     def error(self, status: int) -> Callable[[H], H]:
-        """A decorator: makes the page for a status, from the request and the HTTPError.
+        """A decorator: makes the page for a status, from the request and the HTTPError, whose status it has then.
 
         That for 500 is made of all else that a handler raises, too, once the traceback is in the log; without one the
         server answers.
@@ -204,7 +204,9 @@ class Site:
             assert isinstance(page.body, bytes)
             response = Response.html(page.body.decode(), error.status)
         else:
-            response = response_of(handler(request, error), error.status)
+            response = response_of(handler(request, error))
+            if response.status == 200:  # it says nothing else: a page that tells of an error is no good one
+                response.status = error.status
         for name, value in error.headers.items():
             response.headers[name] = value
         return response

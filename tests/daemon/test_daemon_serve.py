@@ -114,7 +114,7 @@ def test_without_its_libraries_the_demo_says_what_to_install(folder: Path, monke
 def test_the_demo_is_served(make: Start, tmp_path: Path) -> None:
     daemon = make("", XDG_RUNTIME_DIR=str(tmp_path), XDG_STATE_HOME=str(tmp_path))
     daemon.start("serve", "--demo", "--listen", "127.0.0.1:0", "--workers", "2")
-    assert b"<title>forkserver" in daemon.get("/").body
+    assert b"test.jpg" in daemon.get("/").body
     entry = daemon.get("/guestbook/", "POST", b"name=Ann&text=Hello", Content_Type="application/x-www-form-urlencoded")
     cookie = entry.fields["set-cookie"].partition(";")[0]
     assert (entry.status, entry.fields["location"]) == (303, "/guestbook/")

@@ -94,7 +94,7 @@ def style(request: Request) -> Response:
 @site.error(413)
 def failed(request: Request, error: HTTPError) -> Response:
     """A page in the look of all others."""
-    return site.render(request, "failed.html", status=error.status, error=error)
+    return site.render(request, "failed.html", error=error)
 
 
 @site.after
