@@ -133,11 +133,11 @@ def _fields(environ: Environ) -> Iterator[tuple[str, str]]:
 
 
 def _length(environ: Environ) -> int | None:
-    """Bytes of the body; None where only its end tells, and the server says that there will be one."""
+    """Bytes of the body; None where only its end tells, and the server says that it comes."""
     text = environ.get("CONTENT_LENGTH") or ""
     if text.isascii() and text.isdecimal():
         return int(text)
-    return None if environ.get("wsgi.input_terminated") and "HTTP_TRANSFER_ENCODING" in environ else 0
+    return None if environ.get("wsgi.input_terminated") else 0
 
 
 def _port(environ: Environ, name: str) -> int:

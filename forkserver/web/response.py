@@ -101,10 +101,14 @@ class Response(Answer):
             self.body, kind = _content_of(body)
         if type is not None:
             kind = type
+        elif status in (204, 304):  # which never have a body (RFC 9112 section 6.3)
+            kind = ""
         fields = _FIELDS.get(kind)  # one and the same object for all replies of a type, which is found sooner
         if fields is None:
             fields = (checked("Content-Type", kind),)
-        self.fields = fields + tuple([checked(*item) for item in headers.items()]) if headers else fields
+        self.fields = fields
+        if headers:
+            self.headers.update(headers)
         if not 200 <= status <= 599:
             raise ValueError(f"{status} is no status of an answer")
 

@@ -261,7 +261,7 @@ def _describe(response: Response, added: tuple[tuple[str, str], ...]) -> None:
 
 
 def _options(headers: dict[str, str], request: Request) -> Response:
-    return Response(b"", 204, type="", headers=headers)
+    return Response("", 204, headers=headers)
 
 
 def _to_its_slash(request: Request) -> Response:

@@ -36,6 +36,7 @@ class Markup(str):
         (Response.html("<p>"), "text/html; charset=utf-8", b"<p>"),
         (Response("a,b", type="text/csv"), "text/csv", b"a,b"),
         ((piece for piece in ["a", "ö"]), "text/plain; charset=utf-8", "aö".encode()),
+        (Response("x", headers={"content-type": "text/x"}), "text/x", b"x"),
         (Response(iter([b"1", b"2"]), type="video/mp4"), "video/mp4", b"12"),
     ],
     ids=lambda one: type(one).__name__,
@@ -70,6 +71,13 @@ def test_json_is_the_standards_own() -> None:
         Response.json(math.nan)
     with pytest.raises(TypeError):
         Response.json(object())
+
+
+@pytest.mark.parametrize("body", ["", b""])
+def test_what_has_no_body_has_no_type(body: str | bytes) -> None:
+    assert Response(body, 204).fields == ()
+    reply = answer(Response(body, 204))
+    assert (reply.status, dict(reply.headers)) == (204, {})
 
 
 @pytest.mark.parametrize("status", [199, 100, 600, 0])

@@ -49,7 +49,7 @@ def file(request: Request) -> Response:
 
 @SITE.delete("/thing")
 def delete(request: Request) -> Response:
-    return Response(b"", 204, type="")
+    return Response("", 204)
 
 
 @SITE.get("/seen")
