@@ -159,10 +159,9 @@ class Site:
                     raise
                 self.log(f"{request.method} {request.target} failed:\n{traceback.format_exc()}")
                 response = self._refusal(request, HTTPError(500))
-            for hook in self._after:
-                response = hook(request, response) or response
-            if response.cookies or request.session_used is not None or type(response.body) is File:
-                return self._finished(request, response)
+            if self._after or response.cookies or request.session_used is not None or type(response.body) is File:
+                # A copy: should a handler give the same object every time, nobody is sent the cookies of another.
+                return self._finished(request, response.copy())
             return response
         finally:
             if request.opened is not None:
@@ -213,6 +212,8 @@ class Site:
 
     def _finished(self, request: Request, response: Response) -> Response:
         """What was left open until the request and its answer are both there."""
+        for hook in self._after:
+            response = hook(request, response) or response
         if type(response.body) is File and response.status == 200:
             try:
                 fields = request.call.asked.head.fields.values
@@ -223,6 +224,7 @@ class Site:
                 _describe(response, added)
         if request.session_used is not None:
             response.headers.add("Vary", "Cookie")
+            response.headers.setdefault("Cache-Control", "private")  # whatever was made of it is this visitor's
             if request.session_used.changed:
                 response.cookies = (*response.cookies, self.sessions.cookie(request.session_used))
         https = request.scheme == "https"

@@ -285,6 +285,28 @@ def test_a_hook_is_met_even_where_nothing_is() -> None:
     assert site.test().post("/none", headers={"Origin": "https://evil.example"}).status == 403
 
 
+def test_an_answer_that_is_given_every_time_keeps_nothing_of_a_visitor() -> None:
+    site = Site(secret="0123456789abcdef")
+    always = Response("the same")
+
+    @site.get("/")
+    def handler(request: Request) -> Response:
+        request.session["who"] = request.query["who"]
+        return always
+
+    @site.after
+    def mark(request: Request, response: Response) -> None:
+        response.headers.add("X-Marked", request.query["who"])
+        response.set_cookie("who", request.query["who"])
+
+    first, second = (site.test().get("/", query={"who": who}) for who in ("ann", "bob"))
+    assert always.fields == (("Content-Type", "text/plain; charset=utf-8"),)
+    assert always.cookies == ()
+    assert [name for name, _ in second.fields].count("Set-Cookie") == 2
+    assert "ann" not in str(second.fields)
+    assert first.headers["x-marked"] == "ann"
+
+
 # Templates.
 
 

@@ -351,6 +351,7 @@ def test_a_session_lasts_from_one_request_to_the_next() -> None:
     assert [client.get("/").text for _ in range(3)] == ["1", "2", "3"]
     reply = client.get("/look")
     assert (reply.text, reply.headers["vary"], "set-cookie" in reply.headers) == ("3", "Cookie", False)
+    assert reply.headers["cache-control"] == "private"
     assert "vary" not in client.get("/other").headers
     assert client.get("/leave").headers["set-cookie"].startswith("session=; Path=/; Max-Age=0; HttpOnly")
     assert client.get("/look").text == "0"
