@@ -213,7 +213,8 @@ class Site:
     def _finished(self, request: Request, response: Response) -> Response:
         """What was left open until the request and its answer are both there."""
         for hook in self._after:
-            response = hook(request, response) or response
+            other = hook(request, response)
+            response = response if other is None else other.copy()
         if type(response.body) is File and response.status == 200:
             try:
                 fields = request.call.asked.head.fields.values

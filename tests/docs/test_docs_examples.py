@@ -11,7 +11,7 @@ from docs import generate, words
 from forkserver import __version__, config
 from forkserver.apps import KINDS
 from forkserver.config import Config, ConfigError, describe
-from tests.daemons import ROOT
+from tests.typed import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 WEB = (ROOT / "docs" / "web.md").read_text(encoding="utf-8")
