@@ -48,17 +48,10 @@ def _neither(word: str, why: str) -> Neither:
 
 def configuration_of(arguments: argparse.Namespace, control: str) -> str:
     """The text of a configuration for what was typed after `serve`.  Unclear as above."""
-    mounts = demo() if named(arguments) is None else mount_of(arguments.what)
+    mounts = demo() if arguments.demo else mount_of(arguments.what)
     given = [(key, getattr(arguments, key)) for key in OPTIONS]
     server = [f"{key} = {value}" for key, value in given if value is not None]
     return "\n".join(["[server]", *server, f"control = {written(control)}", *mounts, ""])
-
-
-def named(arguments: argparse.Namespace) -> str | None:
-    """The folder or application that was typed; None for the demo.  Unclear for both, and for nothing."""
-    if arguments.demo == bool(arguments.what):
-        raise Unclear("name a folder or an application, or say --demo")
-    return arguments.what or None
 
 
 def mount_of(word: str) -> list[str]:

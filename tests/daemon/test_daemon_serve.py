@@ -97,12 +97,6 @@ def test_the_demo_is_a_page_and_a_guestbook(folder: Path, monkeypatch: pytest.Mo
     assert "GUESTBOOK=/home/ann/.local/state/forkserver/guestbook" in "\n".join(onthespot.demo())
 
 
-@pytest.mark.parametrize("words", [{"what": None}, {"what": "notes", "demo": True}])
-def test_the_demo_or_something_else(folder: Path, words: dict[str, Any]) -> None:
-    with pytest.raises(onthespot.Unclear, match="name a folder or an application, or say --demo"):
-        made(**words)
-
-
 def test_without_its_libraries_the_demo_says_what_to_install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name != "jinja2" else found(name))
@@ -139,7 +133,8 @@ def test_an_application_is_served_without_a_configuration(make: Start, folder: P
     ("words", "code", "why"),
     [
         (["nowhere"], 2, r"forkserver: \"nowhere\" is neither a folder nor an application:\n.*no such folder"),
-        ([], 2, r"forkserver: name a folder or an application, or say --demo"),
+        ([], 2, r"^usage: forkserver serve (?s:.*) one of the arguments DIR\|MODULE:APP --demo is required"),
+        (["notes", "--demo"], 2, r"argument --demo: not allowed with argument DIR\|MODULE:APP"),
         (["notes", "--threads", "none"], 2, r"command line:\d+: \[server\] threads: .*none"),
         (["nowhere:application"], 1, r"cannot start: command line:\d+: \[/\] there is no module nowhere"),
         (["notes:wrong"], 1, r"cannot start: .*notes .* has no attribute wrong"),
