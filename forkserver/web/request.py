@@ -112,13 +112,20 @@ class Request:
     def body(self) -> bytes:
         """All of the body."""
         body = self.call.body
-        return body if isinstance(body, bytes) else body.read()
+        return body if isinstance(body, bytes) else self.file.read()
 
     @property
     def file(self) -> BinaryIO:
-        """The body to be read in portions, once, instead of `body`, `form` and `json`."""
-        body = self.call.body
-        return BytesIO(body) if isinstance(body, bytes) else body
+        """The body from its beginning, to be read in portions.
+
+        Where another server calls the site it comes but once: either here, or in `body`, `form` and `json`.
+        """
+        body: bytes | BinaryIO = self.__dict__.get("body", self.call.body)
+        if isinstance(body, bytes):
+            return BytesIO(body)
+        if body.seekable():
+            body.seek(0)
+        return body
 
     @cached_property
     def json(self) -> Any:

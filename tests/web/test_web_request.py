@@ -13,6 +13,7 @@ from forkserver.web import Limits, MissingLibrary, Request, Response, Site
 from forkserver.web.extras import library
 from forkserver.web.forms import Upload
 from forkserver.web.testing import Client, Reply
+from tests.apps.wsgi_calls import SPOOLED, post_of
 
 Handler = Callable[[Request], Any]
 
@@ -236,6 +237,22 @@ def test_json_says_that_it_is(kind: str) -> None:
 def test_a_body_whole_or_in_portions() -> None:
     assert client_of(lambda request: request.body + b"!").post("/", body=b"\x00\xff").body == b"\x00\xff!"
     assert client_of(lambda request: request.file.read(2)).post("/", body=b"abc").body == b"ab"
+
+
+@pytest.mark.parametrize("spooled", [False, True])
+def test_a_body_may_be_read_in_every_way_and_order(spooled: bool) -> None:
+    site = Site()
+
+    @site.post("/form")
+    def reads(request: Request) -> list[str]:
+        parts = [request.file.read(2), request.body, request.file.read(), request.file.read(), request.body]
+        return [part.decode() for part in parts]
+
+    try:
+        assert site.respond(post_of(b"abc", spooled=spooled)).body == b'["ab","abc","abc","abc","abc"]'
+    finally:
+        while SPOOLED:
+            SPOOLED.pop().close()
 
 
 # Cookies and sessions.
