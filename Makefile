@@ -31,7 +31,7 @@ lint: $(VENV)/tools     ## ruff: rules and format
 types: $(VENV)/tools    ## mypy, strict
 	@$(VENV)/bin/mypy
 
-browser: $(VENV)/tools  ## the demo page and Django's admin in headless Chromium
+browser: $(VENV)/tools  ## the demo page, the guestbook and Django's admin in headless Chromium
 	@$(PYTEST) -m browser $(ARGS) tests/browser
 
 system: $(VENV)/tools   ## the unit in a container booted with systemd, proxies in front, wrk as clients; needs root

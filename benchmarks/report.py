@@ -39,20 +39,23 @@ Results = dict[tuple[str, str], Cell]  # (row key, peer name)
 class Budget:
     """`forkserver`'s figure in a row's first column is at most `limit`, or `limit` times that of `versus`.
 
-    With `least` it is at least that.
+    With `least` it is at least that.  With `of` it is compared with its own figure in another row, of the same column.
     """
 
     row: str
     limit: float
     versus: str = ""
     least: bool = False
+    of: str = ""
 
     def judge(self, results: Results, column: str) -> tuple[str, bool]:
         """(sentence, holds); a figure that is missing does not hold."""
         ours = results.get((self.row, "forkserver"), Cell()).value(column)
-        base = results.get((self.row, self.versus), Cell()).value(column) if self.versus else 1.0
+        other = self.of or self.versus
+        compared = (self.of, "forkserver") if self.of else (self.row, self.versus)
+        base = results.get(compared, Cell()).value(column) if other else 1.0
         sign = "≥" if self.least else "≤"
-        wish = f"{self.row}: {column} {sign} {self.limit:.3g}" + (f" of {self.versus}" if self.versus else "")
+        wish = f"{self.row}: {column} {sign} {self.limit:.3g}" + (f" of {other}" if other else "")
         if ours is None or not base:
             return f"{wish}: not measured", False
         ratio = ours / base
@@ -70,6 +73,7 @@ BUDGETS = (
     Budget("wsgi-hello", 1.5, "bjoern"),
     Budget("wsgi-hello", 0.5, "uWSGI"),
     Budget("wsgi-hello", 1 / 15, "gunicorn gthread"),
+    Budget("web-hello", 0.9, of="wsgi-hello"),
     Budget("wsgi-unique", 0.7, "uWSGI"),
     Budget("wsgi-slow10", 95.0, least=True),
     Budget("wsgi-beside", 10.0),

@@ -18,14 +18,14 @@ from .peer import WORKERS, Peer
 from .wsgiapp import HELLO
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SMALL, DJANGO = "wsgiapp:application", "djangoapp:application"
+SMALL, DJANGO, SITE = "wsgiapp:application", "djangoapp:application", "webapp:site"
 THREADS = 8
 PACKAGES = sysconfig.get_path("purelib")
 
 
 def write(folder: str) -> None:
     """Copy the applications into an existing folder, readable for the user that a server may turn into."""
-    for module in ("wsgiapp.py", "djangoapp.py"):
+    for module in ("wsgiapp.py", "djangoapp.py", "webapp.py"):
         shutil.copyfile(os.path.join(HERE, module), os.path.join(folder, module))
 
 

@@ -14,7 +14,7 @@ from typing import ClassVar
 
 from .peer import WORKERS, other_user
 from .peers import Apache, Forkserver, Granian, Uwsgi
-from .wsgipeer import PACKAGES, THREADS, Launched, WsgiPeer, run
+from .wsgipeer import PACKAGES, SITE, THREADS, Launched, WsgiPeer, run
 
 
 class ForkserverWsgi(WsgiPeer, Forkserver):
@@ -23,7 +23,8 @@ class ForkserverWsgi(WsgiPeer, Forkserver):
 
     def command(self) -> list[str]:
         pool = f"workers = {self.workers}\nthreads = {self.threads}"
-        config = self.write("server.ini", self.configuration(pool, f"wsgi = {self.application}\npath = {self.site}"))
+        kind = "web" if self.application == SITE else "wsgi"
+        config = self.write("server.ini", self.configuration(pool, f"{kind} = {self.application}\npath = {self.site}"))
         return [sys.executable, "-m", "forkserver", "run", config]
 
     def reload(self) -> None:

@@ -18,7 +18,7 @@ from .client import PeerError
 from .peer import Peer
 from .rows import DEADLINE, MIB, Figures, Load, Row, take_log
 from .wsgiapp import HELLO, LARGE, PIECE, PIECES
-from .wsgipeer import DJANGO, WsgiPeer
+from .wsgipeer import DJANGO, SITE, WsgiPeer
 
 FAST, SLOW = 32, 8  # clients of the row `wsgi-beside`
 PAUSE = 0.010  # seconds from an answer to the next request of a fast client
@@ -175,11 +175,27 @@ class Reload(OfDjango):
         return members
 
 
+@dataclass(frozen=True)
+class OfSite(Call):
+    """The short text from a site of `forkserver.web`, which other servers call as an application."""
+
+    def prepare(self, peer: Peer, seconds: float) -> None:
+        """Is done with each round, for which the peer is started anew."""
+
+    def measure(self, peer: Peer, seconds: float) -> Figures:
+        with wsgi(peer).serving(SITE, wsgi(peer).workers):
+            client.wait_until_up(peer.port, peer.probe, peer.ended)
+            self.check(peer)
+            super().measure(peer, min(1.0, seconds))
+            return super().measure(peer, seconds)
+
+
 STREAMED = PIECE * PIECES
 POSTED = b"x" * 2048
 
 ROWS: tuple[Row, ...] = (
     Call("wsgi-hello", "13 bytes, the same request of one field", "plain", "/hello"),
+    OfSite("web-hello", "13 bytes of a site of forkserver.web, the same request of one field", "plain", "/hello"),
     Call("wsgi-browser", "13 bytes, the same request of a browser's eight fields", "same", "/hello"),
     Call("wsgi-unique", "13 bytes, every path, query, cookie and referer new", "path", "/hello"),
     Call("wsgi-post", "POST of 2 KiB", "post", "/length", body=b"2048 bytes\n", sent=POSTED, size=11),

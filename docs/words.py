@@ -19,7 +19,8 @@ COMMANDS = {
     "serve": "Serves one folder, with listings, or one WSGI application, whose module is looked for in the current "
     "folder first, without a configuration file: on the loopback address unless `--listen` says otherwise, requests "
     "logged to standard output. What is a folder is taken for one; anything else is MODULE:APP, MODULE:FACTORY() or "
-    "MODULE alone, which stands for MODULE:application.",
+    "MODULE alone, which stands for MODULE:application. `--demo` serves a page and a guestbook, whose entries are kept "
+    "in `~/.local/state/forkserver`.",
     "start": "Serves in the background as a daemon (PEP 3143). Returns when it serves, or prints why it cannot. "
     "Where systemd is in charge, use `systemctl start` instead.",
     "stop": "Accepts no more, answers what is in flight, ends. Waits for that: `graceful_timeout` and 5 seconds at "
@@ -110,6 +111,10 @@ SECTIONS = {
     ),
     "static": ("static = FOLDER", "In a mount: files and folders, for GET, HEAD and OPTIONS."),
     "redirect": ("redirect = TARGET", "In a mount: whatever is below it has moved; rest of path and query are kept."),
+    "web": (
+        "web = MODULE:ATTRIBUTE",
+        "In a mount: a site written with `forkserver.web`, the small API of this server.",
+    ),
     "wsgi": ("wsgi = MODULE:ATTRIBUTE", "In a mount: an application in Python, called as PEP 3333 says."),
 }
 

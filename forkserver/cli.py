@@ -20,6 +20,7 @@ EXAMPLES = """\
 examples:
   forkserver serve .                        serve this folder, now
   forkserver serve shop.wsgi:application    serve an application of this folder
+  forkserver serve --demo                   a page and a guestbook, to see what this is
   forkserver run conf/server.ini            in the foreground; Ctrl-C ends it
   forkserver run --reload conf/server.ini   the same for development: what is edited is in use at once
   forkserver start /etc/forkserver/server.ini
@@ -52,7 +53,9 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--reload", action="store_true", help=RELOAD)
     run.add_argument("--ready-fd", type=int, metavar="FD", help=argparse.SUPPRESS)
     serve = command("serve", "serve a folder or a WSGI application, without a configuration")
-    serve.add_argument("what", metavar="DIR|MODULE:APP", help="the folder, or the application")
+    served = serve.add_mutually_exclusive_group(required=True)
+    served.add_argument("what", nargs="?", metavar="DIR|MODULE:APP", help="the folder, or the application")
+    served.add_argument("--demo", action="store_true", help="instead of these: a page and a guestbook to try")
     serve.add_argument("--listen", metavar="ADDRESS", help="where (default: 127.0.0.1:8080)")
     serve.add_argument("--workers", metavar="N", help="how many processes, or MIN-MAX (default: one a CPU)")
     serve.add_argument("--threads", metavar="N", help="calls of the application at once in each of them (default: 8)")

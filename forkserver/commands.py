@@ -124,9 +124,9 @@ def serve(arguments: Arguments, kinds: Kinds) -> int:
     control = default_control(f"serve-{os.getpid()}")  # several may serve one folder
     try:
         text = onthespot.configuration_of(arguments, control)
-        if arguments.reload and onthespot.is_folder(arguments.what):
+        if arguments.reload and not arguments.demo and onthespot.is_folder(arguments.what):
             raise Refusal(WRONG, "--reload is for applications: the files of a folder are served as they are")
-    except onthespot.Neither as error:
+    except onthespot.Unclear as error:
         raise Refusal(WRONG, str(error)) from None
 
     def configure() -> Config:

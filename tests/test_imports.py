@@ -21,7 +21,8 @@ MAY = {  # room → the rooms it may import at run time, besides itself
     "http": set(),
     "config": {"log"},  # whose formats it checks
     "log": set(),
-    "apps": {"http", "config"},
+    "web": {"http"},
+    "apps": {"http", "config", "web"},
     "policy": {"apps", "http", "config"},
     "serving": {"apps", "policy", "http", "config", "log"},
     "process": {"config", "log"},
@@ -156,3 +157,18 @@ def test_the_master_alone_loads_no_http() -> None:
     assert {room(module) for module in ours.split()} == {"", "process", "config", "log"}
     assert "asyncio" not in theirs.split()
     assert "http" not in theirs.split()
+
+
+LIGHT = """
+import sys
+import forkserver.apps
+assert "forkserver.web" not in sys.modules
+import forkserver.web
+print(*sorted({"jinja2", "itsdangerous", "multipart", "http.cookies", "asyncio", "sqlite3"} & set(sys.modules)))
+"""
+
+
+def test_the_small_api_comes_when_it_is_asked_for_and_alone() -> None:
+    """Who serves no site does not wait for it, and who writes one waits for no library that is not used."""
+    told = subprocess.run([sys.executable, "-c", LIGHT], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert told.stdout.split() == []

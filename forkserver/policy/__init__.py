@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from forkserver.apps.mediatypes import media_type
+from forkserver.http.mediatypes import media_type
 from forkserver.http.request import Head
 from forkserver.http.response import ErrorPage, Response, error_response
 from forkserver.policy.access import Access

@@ -114,6 +114,13 @@ class Chromium:
         self._found(selector, "focus()")
         self.call("Input.insertText", text=text)
 
+    def choose(self, selector: str, path: Path) -> None:
+        """Choose a file for an input that a CSS selector finds."""
+        root = self.call("DOM.getDocument")["root"]["nodeId"]
+        node = self.call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        assert node, f"the page has no {selector}"
+        self.call("DOM.setFileInputFiles", files=[str(path)], nodeId=node)
+
     def click(self, selector: str) -> None:
         """Click on an element that leads to another page, and wait until that is loaded."""
         self._found(selector, "scrollIntoView({block: 'center', behavior: 'instant'})")

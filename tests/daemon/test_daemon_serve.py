@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,8 +36,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return where
 
 
-def made(what: str, **given: str) -> config.Config:
-    words = argparse.Namespace(**{"what": what, "listen": None, "workers": None, "threads": None, **given})
+def made(what: str | None, **given: Any) -> config.Config:
+    words = argparse.Namespace(
+        **{"what": what, "demo": False, "listen": None, "workers": None, "threads": None, **given}
+    )
     return config.parse(onthespot.configuration_of(words, "/run/x.sock"), onthespot.NAME, KINDS)
 
 
@@ -80,6 +84,42 @@ def test_what_is_neither_is_refused_with_both_reasons(folder: Path, what: str, w
     assert why in third
 
 
+def test_the_demo_is_a_page_and_a_guestbook(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder))
+    page, book = made("", demo=True).mounts
+    assert (page.kind, page.prefix, page.options.static) == ("static", "", str(ROOT / "conf/site"))
+    assert (book.kind, book.prefix, book.options.web) == ("web", "/guestbook", "forkserver.web.guestbook")
+    assert book.options.env == (("GUESTBOOK", str(folder / "forkserver/guestbook")),)  # whatever letters it has
+    monkeypatch.setattr(onthespot, "PAGE", str(folder / "none"))
+    assert made("", demo=True).mounts[0].options.redirect == "/guestbook"
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.setenv("HOME", "/home/ann")
+    assert "GUESTBOOK=/home/ann/.local/state/forkserver/guestbook" in "\n".join(onthespot.demo())
+
+
+def test_without_its_libraries_the_demo_says_what_to_install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name != "jinja2" else found(name))
+    with pytest.raises(
+        onthespot.Unclear, match=r"needs the libraries itsdangerous, multipart: pip install 'forkserverd\["
+    ):
+        made("", demo=True)
+
+
+def test_the_demo_is_served(make: Start, tmp_path: Path) -> None:
+    daemon = make("", XDG_RUNTIME_DIR=str(tmp_path), XDG_STATE_HOME=str(tmp_path))
+    daemon.start("serve", "--demo", "--listen", "127.0.0.1:0", "--workers", "2")
+    assert b"test.jpg" in daemon.get("/").body
+    entry = daemon.get("/guestbook/", "POST", b"name=Ann&text=Hello", Content_Type="application/x-www-form-urlencoded")
+    cookie = entry.fields["set-cookie"].partition(";")[0]
+    assert (entry.status, entry.fields["location"]) == (303, "/guestbook/")
+    assert b"Ann" in daemon.get("/guestbook/").body
+    assert daemon.get("/guestbook/entry/1", "DELETE").status == 403
+    assert daemon.get("/guestbook/entry/1", "DELETE", Cookie=cookie).status == 303
+    assert daemon.get("/guestbook/entry/1", Cookie=cookie).status == 404
+    assert daemon.stop() == 0
+
+
 def test_an_application_is_served_without_a_configuration(make: Start, folder: Path, tmp_path: Path) -> None:
     daemon = make("", XDG_RUNTIME_DIR=str(tmp_path), PYTHONPATH=str(ROOT))
     words = ("serve", "notes:application", "--listen", "127.0.0.1:0", "--workers", "1", "--threads", "1")
@@ -93,6 +133,8 @@ def test_an_application_is_served_without_a_configuration(make: Start, folder: P
     ("words", "code", "why"),
     [
         (["nowhere"], 2, r"forkserver: \"nowhere\" is neither a folder nor an application:\n.*no such folder"),
+        ([], 2, r"^usage: forkserver serve (?s:.*) one of the arguments DIR\|MODULE:APP --demo is required"),
+        (["notes", "--demo"], 2, r"argument --demo: not allowed with argument DIR\|MODULE:APP"),
         (["notes", "--threads", "none"], 2, r"command line:\d+: \[server\] threads: .*none"),
         (["nowhere:application"], 1, r"cannot start: command line:\d+: \[/\] there is no module nowhere"),
         (["notes:wrong"], 1, r"cannot start: .*notes .* has no attribute wrong"),

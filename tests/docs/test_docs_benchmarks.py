@@ -56,10 +56,17 @@ def test_a_budget_compares_with_a_server_that_takes_part(budget: Budget) -> None
         (Budget("a", 0.5, "other"), 2.0, True),
         (Budget("a", 0.5, "other"), 2.1, False),
         (Budget("a", 0.5, "nobody"), 2.0, False),
+        (Budget("a", 0.5, of="b"), 2.5, True),
+        (Budget("a", 0.5, of="b"), 2.6, False),
+        (Budget("a", 0.5, of="c"), 2.5, False),
     ],
 )
 def test_budgets_are_judged(budget: Budget, figure: float, holds: bool) -> None:
-    results = {("a", "forkserver"): Cell([{"x": figure}]), ("a", "other"): Cell([{"x": 4.0}])}
+    results = {
+        ("a", "forkserver"): Cell([{"x": figure}]),
+        ("a", "other"): Cell([{"x": 4.0}]),
+        ("b", "forkserver"): Cell([{"x": 5.0}]),
+    }
     assert budget.judge(results, "x")[1] is holds
 
 

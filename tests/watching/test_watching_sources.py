@@ -40,8 +40,9 @@ def under(root: Path, found: frozenset[str]) -> set[str]:
     return {str(Path(path).relative_to(root)) for path in found}
 
 
-def test_a_path_is_watched_without_what_tools_keep_there(project: Path) -> None:
-    found = watched("[/]\nwsgi = shop.wsgi\npath = .\n", project / "server.ini")
+@pytest.mark.parametrize("kind", ["wsgi", "web"])
+def test_a_path_is_watched_without_what_tools_keep_there(project: Path, kind: str) -> None:
+    found = watched(f"[/]\n{kind} = shop.wsgi\npath = .\n", project / "server.ini")
     assert under(project, found.trees) == {".", "shop", "shop/templates", "shop/templates/mail", "static", "conf.d"}
     assert under(project, found.files) == {"server.ini"}
     assert "shop" not in sys.modules

@@ -48,6 +48,14 @@ KINDS = {
         good="/wsgi/good",
         back="/wsgi/back",
     ),
+    "web": Kind(
+        section="[/web]\nweb = tests.wire.pagesite",
+        good="/web/good",
+        missing="/web/none",
+        allow="GET, HEAD, OPTIONS",
+        validated=True,
+        back="/web/back",
+    ),
 }
 
 SECTIONS = "\n".join(kind.section for kind in KINDS.values())

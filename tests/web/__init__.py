@@ -1,0 +1,1 @@
+"""The small API, through its test client and as a WSGI application."""
