@@ -11,7 +11,8 @@ import os
 import stat
 import traceback
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from ipaddress import IPv6Network
 from typing import TYPE_CHECKING, Any, cast
@@ -24,11 +25,16 @@ from forkserver.log.format import compile_format
 from forkserver.log.slow import slow_log
 from forkserver.process.program import CannotLoad, Place
 from forkserver.serving.routing import Mount, Site
+from forkserver.serving.stages import Stream
 from forkserver.serving.worker import Worker
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
 
+    from forkserver.apps import App
+    from forkserver.apps.stream import StreamApp
+    from forkserver.config.options import Address
     from forkserver.process.scoreboard import Scoreboard, Slot
 
 SERVER = "forkserver"  # the value of the Server field
@@ -52,6 +58,14 @@ class Figures:
         return self.board.hold(self.slot, hash(client), change)
 
 
+@dataclass(frozen=True)
+class Loaded:
+    """What is loaded of a configuration; the streams in the order of their sections."""
+
+    site: Site
+    streams: list[StreamApp]
+
+
 class Server:
     """The `Program` of forkserver."""
 
@@ -62,28 +76,37 @@ class Server:
     def show(self, config: Config) -> str:
         return describe.show(config)
 
-    def load(self, config: Config) -> Site:
-        """Every mount with its application loaded; CannotLoad names the section that is wrong."""
+    def load(self, config: Config) -> Loaded:
+        """Every mount and stream with its application loaded; CannotLoad names the section that is wrong."""
         mounts = []
         for mount in config.mounts:
             app = self.kinds[mount.kind](mount.options, mount.prefix)
-            try:
-                app.load()
-            except AppError as error:
-                raise CannotLoad(f"{mount.origin}: [{section_of(mount)}] {error}") from error
+            _load(app, mount.origin, section_of(mount))
             mounts.append(Mount(mount.host, mount.prefix, app))
-        return Site(mounts)
+        streams: list[StreamApp] = []
+        for stream in config.streams:
+            made = self.kinds[stream.kind](stream.options, stream.transport, stream.name)
+            if made.shared:
+                _load(made, stream.origin, stream.name)
+            streams.append(made)
+        return Loaded(Site(mounts), streams)
 
-    def serve(self, config: Config, loaded: Site, place: Place) -> None:
+    def prepare(self, config: Config, loaded: Loaded) -> None:
+        """Load the streams that each worker loads by itself."""
+        for stream, app in zip(config.streams, loaded.streams, strict=True):
+            if not app.shared:
+                _load(app, stream.origin, stream.name)
+
+    def serve(self, config: Config, loaded: Loaded, place: Place) -> None:
         """A worker's life."""
         log = ErrorLog(config.log.error, place.error_log, config.log.level, role=f"worker {place.seat}")
         writer = None
         if config.log.access != "none":
             writer = access_writer(config.log.access, place.access_log, log.report_of("access log"))
         worker = Worker(
-            site=loaded,
+            site=loaded.site,
             limits=config.limits,
-            listeners=[listener.socket for listener in place.listeners],
+            listeners=_sockets(place, config.server.listen),
             orders=place.lifeline,
             figures=Figures(place.slot, place.board),
             log=log,
@@ -95,8 +118,12 @@ class Server:
             slow_after=config.log.slow_after,
             trust=Trust(config.server.trusted),
             proxied=[listener.socket for listener in place.listeners if listener.address.proxy],
+            streams=[
+                Stream(one.name, app, one.options, _sockets(place, one.addresses), one.transport == "udp")
+                for one, app in zip(config.streams, loaded.streams, strict=True)
+            ],
         )
-        for app in loaded.apps():
+        for app in loaded.site.apps():
             if app.blocking:
                 cast("BlockingApp", app).employ(
                     threads=config.server.threads,
@@ -108,8 +135,23 @@ class Server:
         except Exception:  # ours: it is said where it will be read, and then the process ends by it
             log.error("ended by an error of its own", traceback=traceback.format_exc())
             raise
-        for app in loaded.apps():
+        for app in loaded.site.apps():
             app.close()
+        for stream in loaded.streams:
+            stream.close()
+
+
+def _load(app: App | StreamApp, origin: str, section: str) -> None:
+    try:
+        app.load()
+    except AppError as error:
+        raise CannotLoad(f"{origin}: [{section}] {error}") from error
+
+
+def _sockets(place: Place, addresses: Iterable[Address]) -> list[socket.socket]:
+    """The listeners that were opened for some of the addresses."""
+    wanted = {address.place for address in addresses}
+    return [listener.socket for listener in place.listeners if listener.address.place in wanted]
 
 
 def default_places(path: str) -> tuple[str, str]:

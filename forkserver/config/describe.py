@@ -79,7 +79,8 @@ def reference(kinds: Kinds) -> str:
 def _sections(config: Config) -> dict[str, tuple[str, Any]]:
     """Name → (kind, options) of every section; the fixed ones have no kind."""
     fixed = {name: ("", getattr(config, name)) for name in FIXED}
-    return {**fixed, **{section_of(mount): (mount.kind, mount.options) for mount in config.mounts}}
+    mounts = {section_of(mount): (mount.kind, mount.options) for mount in config.mounts}
+    return {**fixed, **mounts, **{stream.name: (stream.kind, stream.options) for stream in config.streams}}
 
 
 def _texts(values: Any) -> dict[str, str]:

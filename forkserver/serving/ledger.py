@@ -34,6 +34,11 @@ class Ledger:
         self.lines.append(line)
         return line
 
+    def count(self, sent: int) -> None:
+        """Note one that is not to be logged."""
+        self.requests += 1
+        self.sent += sent
+
     def write(self) -> None:
         """Bring the lines to the log."""
         if self.lines and self.writer is not None:

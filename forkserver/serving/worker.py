@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import select
 import socket
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
 from forkserver.config.options import Limits
@@ -23,10 +23,12 @@ from forkserver.serving.connections import READABLE, Connections
 from forkserver.serving.conversation import Conversations
 from forkserver.serving.crew import Crew
 from forkserver.serving.delivery import Delivery
+from forkserver.serving.hosting import Hosting
 from forkserver.serving.ledger import Ledger
 from forkserver.serving.outside import Figures, Orders
 from forkserver.serving.replies import Ready
 from forkserver.serving.routing import Site
+from forkserver.serving.stages import Stream
 from forkserver.serving.tenure import Tenure
 from forkserver.serving.upkeep import Upkeep
 from forkserver.serving.watch import Watch
@@ -59,6 +61,7 @@ class Worker:
         slow_after: float = 0.0,
         trust: Trust = NOBODY,
         proxied: Collection[socket.socket] = (),
+        streams: Sequence[Stream] = (),
     ) -> None:
         """`server` is the value of the Server field, "" for none; without `access` no access log is written.
 
@@ -108,7 +111,18 @@ class Worker:
         )
         self.connections.turn_away = self.talk.turn_away
         self.talk.introduce = self.connections.introduce
+        self.hosting = Hosting(
+            streams,
+            epoll=self.epoll,
+            clock=self.clock,
+            ledger=self.ledger,
+            figures=figures,
+            limits=limits,
+            log=log,
+            give_up=self.tenure.retire,
+        )
         self.upkeep = Upkeep(
+            hosting=self.hosting,
             connections=self.connections,
             talk=self.talk,
             tenure=self.tenure,
@@ -129,6 +143,7 @@ class Worker:
         for descriptor in self.orders.descriptors():
             self.epoll.register(descriptor, READABLE)
         self.connections.open_doors()
+        self.hosting.open()
         os.register_at_fork(after_in_child=self._let_go)
         self.orders.ready()
         if self.calls:
@@ -142,6 +157,7 @@ class Worker:
     def _let_go(self) -> None:
         """In a process that an application has forked: what is ours must not be held open there."""
         self.connections.let_go()
+        self.hosting.let_go()
         self.epoll.close()
         if self.calls:
             self.calls.crew.strayed = True
@@ -171,11 +187,12 @@ class Worker:
             self.tenure.look()
         if self.calls and self.calls.crew.full is not self.connections.busy:
             self.connections.leave_to_siblings(self.calls.crew.full)
-        self.figures.count(len(connections), ledger.requests, ledger.sent)
+        self.figures.count(len(connections) + self.hosting.count, ledger.requests, ledger.sent)
 
     def _patience(self) -> float:
         """Seconds to sleep at most; with nobody to look after, as long as we are in office."""
-        if not self.connections.by_descriptor and not self.upkeep.leaving and self.connections.doors.open:
+        nobody = not self.connections.by_descriptor and self.hosting.rests
+        if nobody and not self.upkeep.leaving and self.connections.doors.open:
             return self.tenure.patience(self.upkeep.due)
         return max(0.0, self.upkeep.due - self.clock.now)
 
@@ -266,6 +283,8 @@ class Worker:
             self.upkeep.obey()
         elif self.calls and descriptor == self.calls.crew.bell:
             self.calls.ring()
+        else:
+            self.hosting.ready(descriptor)
 
     def _resume(self, connection: Connection) -> None:
         """A reply has moved, without our socket's doing."""
