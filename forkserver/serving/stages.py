@@ -82,6 +82,7 @@ class Stage:
             line=line,
             address=address,
             listener=door.listener,
+            port=door.local[1],
             began=clock.now,
             wall=clock.wall,
             look=clock.now + min(bounds.total_timeout or NEVER, bounds.idle_timeout or NEVER),
@@ -258,7 +259,7 @@ class Datagrams(Stage):
 
     def __init__(self, stream: Stream, hosting: Hosting) -> None:
         super().__init__(stream, hosting)
-        self.answering = {door.descriptor: Answering(door.listener) for door in self.doors.all()}
+        self.answering = {door.listener: Answering(door.listener) for door in self.doors.all()}
 
     def listeners(self) -> Sequence[socket.socket]:
         return list(self.answering.values())
@@ -286,7 +287,7 @@ class Datagrams(Stage):
         return True
 
     def call(self, visit: Visit) -> None:
-        sock = self.answering[visit.listener.fileno()]
+        sock = self.answering[visit.listener]
         try:
             self.app.receive(visit.data, visit.address, sock)
         finally:

@@ -39,7 +39,8 @@ class Visit:
 
     line: str  # what the access log has in place of a request's line
     address: Any  # of the client, as the system gives it
-    listener: socket.socket
+    listener: socket.socket  # which may have been closed meanwhile
+    port: int  # of the listener
     began: float
     wall: float
     look: float  # when a limit may have been reached
@@ -61,11 +62,10 @@ class Visit:
         """What the access log is told, at the end."""
         received = self.socket.received if self.socket else len(self.data)
         sent = self.socket.sent if self.socket else self.sent
-        local = self.listener.getsockname()
         return Exchange(
             peer=self.peer[0],
             peer_port=self.peer[1],
-            local_port=local[1] if isinstance(local, tuple) else 0,
+            local_port=self.port,
             server_name="",
             head=None,
             line=self.line,

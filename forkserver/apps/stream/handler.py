@@ -71,14 +71,14 @@ class Handler:
         self._addressed = hasattr(class_of(self.handler), "address_string")
 
     def start(self, listeners: Sequence[socket.socket], host: Host) -> None:
-        self.servers = {one.fileno(): HandlerServer(one, self.handler, host, self.name) for one in listeners}
+        self.servers = {one: HandlerServer(one, self.handler, host, self.name) for one in listeners}
 
     def serve(self, sock: socket.socket, address: Any, listener: socket.socket) -> None:
         client = UNIX if self._addressed and not isinstance(address, tuple) else address
-        self.call(sock, client, self.servers[listener.fileno()])
+        self.call(sock, client, self.servers[listener])
 
     def receive(self, data: bytes, address: Any, sock: socket.socket) -> None:
-        self.call((data, sock), address, self.servers[sock.fileno()])
+        self.call((data, sock), address, self.servers[sock])
 
     def leave(self) -> None:
         """Nothing is read but what it is given."""
