@@ -10,9 +10,15 @@ from typing import Any
 from forkserver.apps.app import App, AppError, BlockingApp
 from forkserver.apps.redirect import Redirect
 from forkserver.apps.static import Static
-from forkserver.apps.stream import Handler
+from forkserver.apps.stream import Handler, Protocol
 from forkserver.apps.wsgi import Wsgi
 
 __all__ = ["KINDS", "App", "AppError", "BlockingApp"]
 
-KINDS: dict[str, type[Any]] = {"handler": Handler, "redirect": Redirect, "static": Static, "wsgi": Wsgi}
+KINDS: dict[str, type[Any]] = {
+    "handler": Handler,
+    "protocol": Protocol,
+    "redirect": Redirect,
+    "static": Static,
+    "wsgi": Wsgi,
+}

@@ -63,8 +63,9 @@ class Hosting:
             return
         sys.setswitchinterval(SWITCH)
         self.epoll.register(self._bell, select.EPOLLIN)
+        host = _Host(self)
         for stage in self.stages:
-            stage.app.start(stage.listeners(), _Host(self))
+            stage.app.start(stage.listeners(), host)
             stage.open()
 
     def ready(self, descriptor: int) -> None:
@@ -154,6 +155,9 @@ class _Host:
 
     def error(self, text: str, *, traceback: str = "") -> None:
         self._hosting.log.error(text, traceback=traceback)
+
+    def warning(self, text: str) -> None:
+        self._hosting.log.warning(text)
 
     def give_up(self, why: str) -> None:
         self._hosting.tell(lambda: self._hosting.give_up(why))

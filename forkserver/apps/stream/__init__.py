@@ -2,5 +2,6 @@
 
 from forkserver.apps.stream.app import Host, StreamApp
 from forkserver.apps.stream.handler import Handler
+from forkserver.apps.stream.protocol import Protocol
 
-__all__ = ["Handler", "Host", "StreamApp"]
+__all__ = ["Handler", "Host", "Protocol", "StreamApp"]

@@ -18,6 +18,10 @@ class Host(Protocol):
         """For the error log."""
         ...
 
+    def warning(self, text: str) -> None:
+        """Likewise, of less weight."""
+        ...
+
     def give_up(self, why: str) -> None:
         """Nothing more can be served here: have this process replaced."""
         ...

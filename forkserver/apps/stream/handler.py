@@ -19,6 +19,7 @@ from forkserver.apps.loading import a_thing, load_target
 from forkserver.apps.stream import options
 from forkserver.apps.stream.app import Host
 from forkserver.apps.stream.server import HandlerServer
+from forkserver.apps.stream.signatures import refuse_wrong_signature
 from forkserver.apps.targets import env_option, parse_target, path_option, target
 from forkserver.config.options import option
 
@@ -116,13 +117,3 @@ def call_of(handler: Any, transport: str, name: str) -> Call:
         return lambda request, address, _server: handler(request[0], address, request[1])
     refuse_wrong_signature(handler, ("socket", "address"), name)
     return lambda request, address, _server: handler(request, address)
-
-
-def refuse_wrong_signature(handler: Callable[..., Any], arguments: tuple[str, ...], name: str) -> None:
-    """AppError when it does not take so many arguments."""
-    try:
-        inspect.signature(handler).bind(*arguments)
-    except ValueError:  # it does not tell what it takes
-        return
-    except TypeError:
-        raise AppError(f"{name} does not take the arguments ({', '.join(arguments)})") from None

@@ -28,10 +28,10 @@ def connections_option() -> int:
     )
 
 
-def idle_option() -> float:
+def idle_option(default: str = "5m") -> float:
     """The option `idle_timeout`."""
     return option(
-        "5m", duration, "Time in which neither side has sent a byte, after which a connection is ended; 0: any."
+        default, duration, "Time in which neither side has sent a byte, after which a connection is ended; 0: any."
     )
 
 
