@@ -50,6 +50,7 @@ class Hosting:
         self.count = 0
         self.strayed = False  # this is a process that an application has forked
         self._told: deque[Callable[[], None]] = deque()  # by other threads, for the loop to do
+        self._rung = False  # since the loop has begun to do it
         self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC) if streams else -1
         self._ended_at = 0.0  # when those that were left were ended, as the worker leaves
         self.stages: list[Stage] = [(Datagrams if one.datagram else Connections)(one, self) for one in streams]
@@ -74,6 +75,7 @@ class Hosting:
             stage.ready(descriptor)
         elif descriptor == self._bell:
             os.eventfd_read(self._bell)
+            self._rung = False  # before we look: what comes after that look rings anew
             for _ in range(len(self._told)):
                 self._told.popleft()()
 
@@ -130,7 +132,8 @@ class Hosting:
     def tell(self, act: Callable[[], None]) -> None:
         """Have the loop do something."""
         self._told.append(act)
-        if not self.strayed:
+        if not self._rung and not self.strayed:
+            self._rung = True
             os.eventfd_write(self._bell, 1)
 
     # In a child that an application has forked.
