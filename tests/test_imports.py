@@ -155,3 +155,15 @@ def test_the_master_alone_loads_no_http() -> None:
     assert {room(module) for module in ours.split()} == {"", "process", "config", "log"}
     assert "asyncio" not in theirs.split()
     assert "http" not in theirs.split()
+
+
+KINDS = """
+import sys
+import forkserver.apps
+print(*sorted({"asyncio", "http.server", "twisted"} & set(sys.modules)))
+"""
+
+
+def test_kinds_load_no_loop_before_one_is_served() -> None:
+    told = subprocess.run([sys.executable, "-c", KINDS], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert told.stdout.split() == []
