@@ -15,10 +15,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from forkserver.config.options import Limits
+from forkserver.serving.accepting import Accepting
 from forkserver.serving.clock import Clock
 from forkserver.serving.crew import SWITCH
 from forkserver.serving.ledger import Ledger
-from forkserver.serving.stages import Connections, Datagrams, Stage, Stream
+from forkserver.serving.receiving import Receiving
+from forkserver.serving.stages import Stage, Stream
 from forkserver.serving.visits import REFUSED, Desks, Visit
 
 if TYPE_CHECKING:
@@ -53,7 +55,7 @@ class Hosting:
         self._rung = False  # since the loop has begun to do it
         self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC) if streams else -1
         self._ended_at = 0.0  # when those that were left were ended, as the worker leaves
-        self.stages: list[Stage] = [(Datagrams if one.datagram else Connections)(one, self) for one in streams]
+        self.stages: list[Stage] = [(Receiving if one.datagram else Accepting)(one, self) for one in streams]
         self._at = {door.descriptor: stage for stage in self.stages for door in stage.doors.all()}
 
     # The loop's side.

@@ -1,6 +1,7 @@
-"""One stream in one worker: its connections let in, handed over, limited in time and seen off; or its datagrams.
+"""One stream in one worker: its visitors, handed over, limited in time and seen off.
 
-Knows when somebody is let in and when he must go; knows nothing of what is said, which is the application's matter.
+Knows when somebody may come in and when he must go; how connections come in is known to `accepting.py`, how datagrams
+do to `receiving.py`.  Knows nothing of what is said, which is the application's matter.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from forkserver.serving.accepted import Answering, accepted
 from forkserver.serving.doors import Door, Doors
 from forkserver.serving.hands import Hands
 from forkserver.serving.visits import FAILED, LATE, NEVER, Bounds, Visit
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from forkserver.apps.stream.app import StreamApp
     from forkserver.serving.hosting import Hosting
 
-LARGEST = 65535  # bytes of a datagram
-BATCH = 32  # datagrams that are read at one go
 REPLACED = 60.0  # seconds in which the master has another worker in our place, having been told
 
 
@@ -206,97 +204,6 @@ class Stage:
         else:
             visit.status = FAILED
             self.hosting.log.error(f"{name} failed", traceback=traceback.format_exc())
-
-
-class Connections(Stage):
-    """A stream of connections."""
-
-    def ready(self, descriptor: int) -> None:
-        """One connection a wake-up: the siblings are awake for the next."""
-        door = self.doors.at(descriptor)
-        if door is not None and not self.full:
-            self.take(door)
-
-    def take(self, door: Door) -> bool:
-        try:
-            taken = door.take()
-        except OSError as error:
-            self.hosting.log.warning(f"no more connections for now: {error.strerror}")
-            self.short = True
-            self.doors.set_open(False)  # until one is closed or the next sweep: never spin
-            return False
-        if taken is None:
-            return False
-        sock, address = taken
-        visit = self.begin(door, address, socket=accepted(sock))
-        if self.full:
-            self.doors.set_open(False)
-        if not self.hosting.welcome(visit):
-            self.close(visit)
-        elif self.app.blocking:
-            self.hand_over(visit)
-        else:
-            self._pass_on(visit)
-        return True
-
-    def _pass_on(self, visit: Visit) -> None:
-        """To an application with a loop of its own: the end of the socket is the end of the connection."""
-        assert visit.socket
-        visit.socket.ended = partial(self.hosting.tell, partial(self.end, visit))
-        try:
-            self.call(visit)
-        except Exception as error:  # the application's trouble, of whatever kind, and this connection's
-            self.failed(visit, error)
-            visit.socket.finish()
-
-    def call(self, visit: Visit) -> None:
-        assert visit.socket
-        self.app.serve(visit.socket, visit.address, visit.listener)
-
-
-class Datagrams(Stage):
-    """A stream of datagrams, each of which is handled by itself."""
-
-    def __init__(self, stream: Stream, hosting: Hosting) -> None:
-        super().__init__(stream, hosting)
-        self.answering = {door.listener: Answering(door.listener) for door in self.doors.all()}
-
-    def listeners(self) -> Sequence[socket.socket]:
-        return list(self.answering.values())
-
-    def look(self) -> None:
-        """What has a loop of its own reads for itself."""
-        self.doors.set_open(self.listening and self.app.blocking and not self.full)
-
-    def ready(self, descriptor: int) -> None:
-        """Some at one go: the others are for the siblings."""
-        door = self.doors.at(descriptor)
-        for _ in range(BATCH):
-            if door is None or self.full or not self.take(door):
-                break
-        self.look()
-
-    def take(self, door: Door) -> bool:
-        if not self.app.blocking:
-            return False
-        try:
-            data, address = door.listener.recvfrom(LARGEST, socket.MSG_DONTWAIT)
-        except OSError:  # nothing is there, or what is there is an error of one that was sent
-            return False
-        self.hand_over(self.begin(door, address, data=data))
-        return True
-
-    def call(self, visit: Visit) -> None:
-        sock = self.answering[visit.listener]
-        try:
-            self.app.receive(visit.data, visit.address, sock)
-        finally:
-            visit.sent = sock.taken()
-
-    def let_go(self, thread: int) -> None:
-        """The child may want to answer."""
-        for door in self.doors.all():
-            door.listener.close()
 
 
 def _told(door: Door) -> str:

@@ -75,6 +75,11 @@ def test_with_streams_alone_nothing_speaks_http_unless_it_is_asked_for():
     assert made("[server]\nlisten = none\n[/]\nredirect = /\n").server.listen == ()
 
 
+PROXY = (
+    "1: [tcp 127.0.0.1:1 proxy]: 127.0.0.1:1: the PROXY protocol is understood where HTTP is spoken, and nowhere else"
+)
+
+
 @pytest.mark.parametrize(
     ("text", "complaints"),
     [
@@ -86,10 +91,7 @@ def test_with_streams_alone_nothing_speaks_http_unless_it_is_asked_for():
         ),
         (
             "[tcp 127.0.0.1:1 proxy]\nspoken = a\n",
-            [
-                "1: [tcp 127.0.0.1:1 proxy]: 127.0.0.1:1: the PROXY protocol is understood where HTTP is spoken, "
-                "and nowhere else"
-            ],
+            [PROXY],
         ),
         ("[tcp :1]\n", ["1: [tcp :1]: nothing is served here; give one of spoken, streamed"]),
         ("[udp :1]\n", ["1: [udp :1]: nothing is served here; give one of spoken"]),
