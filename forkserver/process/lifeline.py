@@ -25,6 +25,8 @@ class Lifeline:
         self.logs = logs
         self.cut = False  # closed, the master being gone or we
         self.signals = Signals([signal.SIGTERM])
+        # Whoever ends a process that an application has forked, as multiprocessing does by TERM, does not mean us.
+        os.register_at_fork(after_in_child=self.signals.close)
         self.channel.send(Born(os.getpid()), (notes,) if notes >= 0 else ())
         release()
 

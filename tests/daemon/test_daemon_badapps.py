@@ -83,6 +83,13 @@ def test_a_child_that_stays_holds_nothing_of_ours(daemon: Daemon, tmp_path: Path
     wait_for_end(child)
 
 
+def test_a_child_that_is_ended_by_a_signal_takes_nobody_along(daemon: Daemon) -> None:
+    before = daemon.workers()
+    assert daemon.get("/fork_and_terminate").body == b"(-15, -15)"
+    serves(daemon)
+    assert daemon.workers() == before
+
+
 def held(pid: int) -> list[str]:
     return [os.readlink(f"/proc/{pid}/fd/{number}") for number in os.listdir(f"/proc/{pid}/fd")]
 
