@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from forkserver.apps.stream.app import Handed
+
 _SIZE = 216  # bytes of struct tcp_info that we read, as Linux has had them since 4.19 (linux/tcp.h)
 _STATE, _SENT_AGO, _RECEIVED_AGO, _RECEIVED, _UNSENT, _SENT, _REPEATED = range(7)
 _INFO = struct.Struct("=B43xI4xI72xQ8xI52xQQ")
@@ -24,7 +26,7 @@ def _nothing() -> None:
     """For a socket whose end is of no interest."""
 
 
-class Accepted(socket.socket):
+class Accepted(Handed):
     """A connection of TCP.
 
     `received` and `sent` are bytes, true once it is closed (after a reset by the peer one byte may be missing).
@@ -43,9 +45,6 @@ class Accepted(socket.socket):
         """Seconds since either side has sent something; 0 when it is closed."""
         info = self._info()
         return min(info[_SENT_AGO], info[_RECEIVED_AGO]) / 1000 if info else 0.0
-
-    def copied(self) -> None:
-        """Whoever has it uses a copy of the descriptor."""
 
     def shut(self) -> None:
         """End it from outside: its user reads the end and can write no more, as if the client had left."""
@@ -72,10 +71,12 @@ class Accepted(socket.socket):
         self._guard = threading.Lock()
 
     def detach(self) -> int:
-        """As ever; what is known until then is all that will be."""
+        """As ever, and the end as far as we can know: so uvloop lets go of a socket whose descriptor it has closed."""
         with self._guard:
             self._note()
-            return super().detach()
+            descriptor = super().detach()
+        self.ended()
+        return descriptor
 
     def _real_close(self, *rest: Any) -> None:
         """What `close` comes to when no file is made of the socket any more."""

@@ -213,6 +213,29 @@ def test_one_client_may_have_so_many(start: Start) -> None:
     assert say(connect(daemon), b"3\n") == b"3\n"
 
 
+def test_more_connections_than_have_a_desk(start: Start) -> None:
+    daemon = start(config("tcp 127.0.0.1:0 Echo\nconnections = 100"))
+    with contextlib.ExitStack() as held:
+        for _ in range(70):
+            assert ask(held.enter_context(connect(daemon)), b"one\n") == b"one\n"
+        (worker,) = daemon.status()["workers"]
+        assert (worker["connections"], len(worker["in_progress"])) == (70, 64)
+    daemon.output.wait_for_count(r" 200 4 4 -$", 70)
+    (worker,) = daemon.status()["workers"]
+    assert worker["in_progress"] == []
+
+
+def test_a_system_without_descriptors(make: Callable[..., Daemon]) -> None:
+    daemon = make(config("tcp 127.0.0.1:0 Echo\nconnections = 200"))
+    daemon.start(before=["bash", "-c", 'ulimit -n 64; exec "$@"', "bash"])
+    address = "127.0.0.1", port_of(daemon, "127.0.0.1")
+    with contextlib.ExitStack() as held:
+        for _ in range(80):
+            held.enter_context(socket.create_connection(address, PATIENCE))
+        daemon.errors.wait_for("no more connections for now: Too many open files")
+    assert say(connect(daemon), b"one\n") == b"one\n"
+
+
 # Trouble.
 
 

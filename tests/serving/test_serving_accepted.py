@@ -119,10 +119,13 @@ def test_what_is_detached_keeps_what_was_known(pair: Pair) -> None:
     sock, client = pair
     client.sendall(b"hello")
     sock.recv(100)
+    told: list[str] = []
+    sock.ended = lambda: told.append("ended")
     descriptor = sock.detach()
     os.close(descriptor)
     sock.finish()
     assert sock.received == 5
+    assert told == ["ended"]
 
 
 def test_it_is_quiet_since_somebody_spoke(pair: Pair) -> None:

@@ -11,6 +11,13 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 
+class Handed(socket.socket):
+    """A connection as it is handed over: an ordinary blocking socket, but for one thing that is to be told."""
+
+    def copied(self) -> None:
+        """It is read and written by its descriptor, or by a copy of that, and not by this object."""
+
+
 class Host(Protocol):
     """Who a stream can turn to while it serves, from any thread."""
 
@@ -36,8 +43,7 @@ class StreamApp(Protocol):
     `start(listeners, host)` is called in each worker before the first connection.
     What is `blocking` is called in a thread of its own for each connection: `serve` returns when the connection is
     over, and whatever it raises ends this connection alone.  Otherwise `serve` returns at once, and the connection is
-    over when its socket is closed, in whichever thread.  `sock` is an ordinary blocking socket, and `address` the
-    client's as accept(2) gives it.
+    over when its socket is closed, in whichever thread.  `address` is the client's as accept(2) gives it.
     A datagram is handed to `receive`, in a thread, with the socket to answer by.  What is not `blocking` reads
     datagrams by itself, from `start` until `leave`.
     `leave()` is called when the worker accepts no more, `close()` when everything is over.
@@ -52,7 +58,7 @@ class StreamApp(Protocol):
 
     def start(self, listeners: Sequence[socket.socket], host: Host) -> None: ...
 
-    def serve(self, sock: socket.socket, address: Any, listener: socket.socket) -> None: ...
+    def serve(self, sock: Handed, address: Any, listener: socket.socket) -> None: ...
 
     def receive(self, data: bytes, address: Any, sock: socket.socket) -> None: ...
 

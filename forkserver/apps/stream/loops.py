@@ -18,7 +18,7 @@ from typing import Any
 
 from forkserver.apps.app import AppError
 from forkserver.apps.loading import a_thing
-from forkserver.apps.stream.app import Host
+from forkserver.apps.stream.app import Handed, Host
 from forkserver.apps.stream.signatures import refuse_wrong_signature
 
 STARTING = 10.0  # seconds in which datagrams must be listened to
@@ -81,8 +81,10 @@ class Loop:
         self._thread = threading.Thread(target=self._run, name="asyncio", daemon=True)
         self._thread.start()
 
-    def serve(self, factory: Factory, sock: socket.socket, failed: Callable[[BaseException], None]) -> None:
+    def serve(self, factory: Factory, sock: Handed, failed: Callable[[BaseException], None]) -> None:
         """Have a connection served; `failed` is told, by the loop's thread, when that cannot be."""
+        if not isinstance(self._loop, asyncio.BaseEventLoop):  # such as uvloop's
+            sock.copied()
 
         async def take() -> None:
             try:

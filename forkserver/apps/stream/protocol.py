@@ -16,7 +16,7 @@ from typing import Any
 
 from forkserver.apps.loading import load_target
 from forkserver.apps.stream import options
-from forkserver.apps.stream.app import Host
+from forkserver.apps.stream.app import Handed, Host
 from forkserver.apps.targets import env_option, parse_target, path_option, target
 from forkserver.config.options import option
 
@@ -72,7 +72,7 @@ class Protocol:
         for listener in listeners if self.transport == "udp" else ():
             self._engine.receive(self.factory, listener)
 
-    def serve(self, sock: socket.socket, address: Any, listener: socket.socket) -> None:
+    def serve(self, sock: Handed, address: Any, listener: socket.socket) -> None:
         self._engine.serve(self.factory, sock, partial(self._failed, sock, address))
 
     def receive(self, data: bytes, address: Any, sock: socket.socket) -> None:

@@ -20,7 +20,7 @@ from twisted.logger import LogLevel, formatEvent, globalLogBeginner, globalLogPu
 from zope.interface import implementer
 
 from forkserver.apps.app import AppError
-from forkserver.apps.stream.app import Host
+from forkserver.apps.stream.app import Handed, Host
 
 ENDING = 0.2  # seconds that the reactor has to end when the worker leaves, which may be at the very limit
 LARGEST = 65535  # bytes of a datagram
@@ -58,7 +58,7 @@ class Reactor:
             blockingCallFromThread(self._reactor, factory.doStart)
             self._factories.append(factory)
 
-    def serve(self, factory: Any, sock: socket.socket, failed: Callable[[BaseException], None]) -> None:
+    def serve(self, factory: Any, sock: Handed, failed: Callable[[BaseException], None]) -> None:
         """Have a connection served; `failed` is told, by the reactor's thread, when that cannot be."""
 
         def take() -> None:
@@ -130,7 +130,7 @@ def listen_to_log(observer: Callable[[dict[str, Any]], None]) -> None:
 class _Way:
     """A factory's place for one connection, so that its end is noticed, whatever the protocol makes of it."""
 
-    def __init__(self, factory: Any, sock: Any) -> None:
+    def __init__(self, factory: Any, sock: Handed) -> None:
         self._factory, self._sock = factory, sock
 
     def buildProtocol(self, address: Any) -> Any:  # noqa: N802 - Twisted's name
@@ -142,7 +142,7 @@ class _Way:
 class _Entrance:
     """Stands in for a protocol until its transport is made."""
 
-    def __init__(self, protocol: Any, sock: Any) -> None:
+    def __init__(self, protocol: Any, sock: Handed) -> None:
         self._protocol, self._sock = protocol, sock
 
     def logPrefix(self) -> str:  # noqa: N802 - Twisted's name
