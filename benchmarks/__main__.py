@@ -17,16 +17,17 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 
-from . import client, peers, report, rows, site, slowrows, wsgipeer, wsgipeers, wsgirows
+from . import peers, report, rows, site, slowrows, streampeers, streamrows, wsgipeer, wsgipeers, wsgirows
 from .client import PeerError
 from .peer import DESCRIPTORS, PATH, Peer
 from .report import Cell, Results
 from .rows import Row
 
-ROWS: tuple[Row, ...] = (*rows.ROWS, *wsgirows.ROWS, *slowrows.ROWS)
-PEERS: tuple[type[Peer], ...] = (*peers.PEERS, *wsgipeers.PEERS)
+ROWS: tuple[Row, ...] = (*rows.ROWS, *wsgirows.ROWS, *slowrows.ROWS, *streamrows.ROWS)
+PEERS: tuple[type[Peer], ...] = (*peers.PEERS, *wsgipeers.PEERS, *streampeers.PEERS)
 NAMES = list(dict.fromkeys(peer.name for peer in PEERS))  # some are in both groups
-CONTENTS = {"static": site.write, "wsgi": wsgipeer.write}  # a group of rows and peers: what makes the folder it serves
+# A group of rows and peers: what makes the folder that it serves.
+CONTENTS = {"static": site.write, "wsgi": wsgipeer.write, "stream": streampeers.write}
 
 
 def tell(text: str) -> None:
@@ -107,9 +108,7 @@ def check_up(peers: Sequence[Peer]) -> None:
     """Wait for each peer's first answer and for its line in the log; marks as broken those that owe it."""
     for peer in peers:
         try:
-            client.wait_until_up(peer.port, peer.probe + "?up", peer.ended)
-            if peer.logs:
-                client.expect_log(peer.access_log, peer.probe)
+            peer.up()
         except PeerError as error:
             peer.broken = f"failed: {error}"
             tell(f"{peer.name} {peer.broken}")

@@ -14,7 +14,7 @@ import subprocess
 import sys
 from typing import ClassVar
 
-from . import site
+from . import client, site
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PATH = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
@@ -63,6 +63,12 @@ class Peer:
     def proof(self) -> bytes:
         """The right answer to `probe`."""
         return site.content("one.txt")
+
+    def up(self) -> None:
+        """Wait for its first answer and for its line in the log; PeerError for one that owes it."""
+        client.wait_until_up(self.port, self.probe + "?up", self.ended)
+        if self.logs:
+            client.expect_log(self.access_log, self.probe)
 
     @classmethod
     def found(cls) -> str | None:

@@ -82,7 +82,11 @@ BUDGETS = (
     Budget("wsgi-half-body", 10.0),
     Budget("wsgi-unread", 10.0),
 )
-MEASURES = {"static": "nginx", "wsgi": "gunicorn gthread"}  # with whom the others of a group are compared
+MEASURES = {
+    "static": "nginx",
+    "wsgi": "gunicorn gthread",
+    "stream": "ThreadingTCPServer",
+}  # with whom the others of a group are compared
 
 
 def number(value: float) -> str:

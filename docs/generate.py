@@ -147,6 +147,8 @@ def file_page() -> str:
         *[line for section in sections() for line in section_lines(section)],
         roff.heading("Mounts"),
         *roff.paragraphs(words.MOUNTS),
+        roff.heading("Streams"),
+        *roff.paragraphs(words.STREAMS),
         roff.heading("Proxies"),
         *roff.paragraphs(words.PROXIES),
         roff.heading("Log formats"),

@@ -116,7 +116,19 @@ SECTIONS = {
         "In a mount: a site written with `forkserver.web`, the small API of this server.",
     ),
     "wsgi": ("wsgi = MODULE:ATTRIBUTE", "In a mount: an application in Python, called as PEP 3333 says."),
+    "handler": ("handler = MODULE:CLASS", "In a stream: a handler as for socketserver or http.server, or a function."),
+    "protocol": ("protocol = MODULE:FACTORY", "In a stream: a factory of protocols, of asyncio or Twisted."),
 }
+
+STREAMS = """\
+A section whose name is `tcp ADDRESS` or `udp ADDRESS` serves something there without HTTP: `[tcp 0.0.0.0:7000]`,
+`[tcp [::1]:7000]`, `[tcp unix:/run/echo.sock]`, `[udp systemd:NAME]`. Addresses are written as for `listen`, and there
+may be several with commas between. The section holds one of the options that name a kind, `handler` or `protocol`, and
+further options of that kind.
+
+An address is served by one section, and `listen` must not have it. Where nothing is mounted and `listen` is not given,
+no HTTP is spoken.
+"""
 
 PROXIES = """\
 Peers that `trusted` names are believed when they tell of the client that they pass a request on for: by `Forwarded`

@@ -11,7 +11,8 @@ import os
 import stat
 import traceback
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from ipaddress import IPv6Network
 from typing import TYPE_CHECKING, Any, cast
@@ -27,11 +28,16 @@ from forkserver.log.slow import slow_log
 from forkserver.policy import Guarded, Policy, PolicyError
 from forkserver.process.program import CannotLoad, Place
 from forkserver.serving.routing import Mount, Site
+from forkserver.serving.stages import Stream
 from forkserver.serving.worker import Worker
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
 
+    from forkserver.apps import App
+    from forkserver.apps.stream import StreamApp
+    from forkserver.config.options import Address
     from forkserver.process.scoreboard import Scoreboard, Slot
 
 _UNSIGNED = (1 << 64) - 1
@@ -63,6 +69,14 @@ def _network(client: str) -> str:
     return str(IPv6Network((client.partition("%")[0], 64), strict=False)) if ":" in client else client
 
 
+@dataclass(frozen=True)
+class Loaded:
+    """What is loaded of a configuration; the streams in the order of their sections."""
+
+    site: Site
+    streams: list[StreamApp]
+
+
 class Server:
     """The `Program` of forkserver."""
 
@@ -73,25 +87,39 @@ class Server:
     def show(self, config: Config) -> str:
         return describe.show(config)
 
-    def load(self, config: Config) -> Site:
-        """Every mount with its application loaded; CannotLoad names the section that is wrong."""
-        return Site(map(self._mount, config.mounts))
+    def load(self, config: Config) -> Loaded:
+        """Every mount and stream with its application loaded; CannotLoad names the section that is wrong."""
+        mounts = [self._mount(mount) for mount in config.mounts]
+        streams: list[StreamApp] = []
+        for stream in config.streams:
+            made = self.kinds[stream.kind](stream.options, stream.transport, stream.name)
+            if made.shared:
+                _load(made, stream.origin, stream.name)
+            streams.append(made)
+        return Loaded(Site(mounts), streams)
 
     def _mount(self, mount: configuration.Mount) -> Mount:
         section = section_of(mount)
         app = self.kinds[mount.kind](mount.options, mount.prefix)
-        try:
-            policy = Policy(mount.policy, section) if mount.policy != PolicyOptions() else None
-            if policy:
+        policy = None
+        if mount.policy != PolicyOptions():
+            try:
+                policy = Policy(mount.policy, section)
                 policy.load()
-            if policy and policy.guard:
+            except PolicyError as error:
+                raise CannotLoad(f"{mount.origin}: [{section}] {error}") from error
+            if policy.guard:
                 app = Guarded(app, policy.guard)
-            app.load()
-        except (AppError, PolicyError) as error:
-            raise CannotLoad(f"{mount.origin}: [{section}] {error}") from error
+        _load(app, mount.origin, section)
         return Mount(mount.host, mount.prefix, app, policy=policy)
 
-    def serve(self, config: Config, loaded: Site, place: Place) -> None:
+    def prepare(self, config: Config, loaded: Loaded) -> None:
+        """Load the streams that each worker loads by itself."""
+        for stream, app in zip(config.streams, loaded.streams, strict=True):
+            if not app.shared:
+                _load(app, stream.origin, stream.name)
+
+    def serve(self, config: Config, loaded: Loaded, place: Place) -> None:
         """A worker's life."""
         log = ErrorLog(config.log.error, place.error_log, config.log.level, role=f"worker {place.seat}")
         writer = None
@@ -99,9 +127,9 @@ class Server:
             writer = access_writer(config.log.access, place.access_log, log.report_of("access log"))
         figures = Figures(place.slot, place.board)
         worker = Worker(
-            site=loaded,
+            site=loaded.site,
             limits=config.limits,
-            listeners=[listener.socket for listener in place.listeners],
+            listeners=_sockets(place, config.server.listen),
             orders=place.lifeline,
             figures=figures,
             log=log,
@@ -113,11 +141,15 @@ class Server:
             slow_after=config.log.slow_after,
             trust=Trust(config.server.trusted),
             proxied=[listener.socket for listener in place.listeners if listener.address.proxy],
+            streams=[
+                Stream(one.name, app, one.options, _sockets(place, one.addresses), one.transport == "udp")
+                for one, app in zip(config.streams, loaded.streams, strict=True)
+            ],
         )
-        for mount in loaded.mounts():
+        for mount in loaded.site.mounts():
             if mount.policy:
                 mount.policy.employ(figures, log.error)
-        for app in loaded.apps():
+        for app in loaded.site.apps():
             if app.blocking:
                 cast("BlockingApp", app).employ(
                     threads=config.server.threads,
@@ -129,8 +161,23 @@ class Server:
         except Exception:  # ours: it is said where it will be read, and then the process ends by it
             log.error("ended by an error of its own", traceback=traceback.format_exc())
             raise
-        for app in loaded.apps():
+        for app in loaded.site.apps():
             app.close()
+        for stream in loaded.streams:
+            stream.close()
+
+
+def _load(app: App | StreamApp, origin: str, section: str) -> None:
+    try:
+        app.load()
+    except AppError as error:
+        raise CannotLoad(f"{origin}: [{section}] {error}") from error
+
+
+def _sockets(place: Place, addresses: Iterable[Address]) -> list[socket.socket]:
+    """The listeners that were opened for some of the addresses."""
+    wanted = {address.place for address in addresses}
+    return [listener.socket for listener in place.listeners if listener.address.place in wanted]
 
 
 def default_places(path: str) -> tuple[str, str]:

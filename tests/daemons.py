@@ -134,7 +134,7 @@ class Daemon:
     def start(self, *words: str, before: Sequence[str] = (), pass_fds: Sequence[int] = ()) -> Daemon:
         """Start, and wait until it serves; the error log must be stderr, as by default."""
         self.begin(*words, before=before, pass_fds=pass_fds)
-        where = self.errors.wait_for(r"generation \d+ serves at (\S+?),? ")[1]
+        where = self.errors.wait_for(r"generation \d+ serves at (?:udp )?(\S+?),? ")[1]
         self.port = int(where.rpartition(":")[2]) if not where.startswith("unix:") else 0
         return self
 

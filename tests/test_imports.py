@@ -163,12 +163,13 @@ LIGHT = """
 import sys
 import forkserver.apps
 assert "forkserver.web" not in sys.modules
+print(*sorted({"asyncio", "http.server", "twisted"} & set(sys.modules)))
 import forkserver.web
 print(*sorted({"jinja2", "itsdangerous", "multipart", "http.cookies", "asyncio", "sqlite3"} & set(sys.modules)))
 """
 
 
-def test_the_small_api_comes_when_it_is_asked_for_and_alone() -> None:
+def test_kinds_load_no_loop_and_no_api_before_one_is_served() -> None:
     """Who serves no site does not wait for it, and who writes one waits for no library that is not used."""
     told = subprocess.run([sys.executable, "-c", LIGHT], cwd=ROOT, capture_output=True, text=True, check=True)
     assert told.stdout.split() == []

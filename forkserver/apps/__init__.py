@@ -10,9 +10,17 @@ from typing import Any
 from forkserver.apps.app import App, AppError, BlockingApp
 from forkserver.apps.redirect import Redirect
 from forkserver.apps.static import Static
+from forkserver.apps.stream import Handler, Protocol
 from forkserver.apps.web import Web
 from forkserver.apps.wsgi import Wsgi
 
 __all__ = ["KINDS", "App", "AppError", "BlockingApp"]
 
-KINDS: dict[str, type[Any]] = {"redirect": Redirect, "static": Static, "web": Web, "wsgi": Wsgi}
+KINDS: dict[str, type[Any]] = {
+    "handler": Handler,
+    "protocol": Protocol,
+    "redirect": Redirect,
+    "static": Static,
+    "web": Web,
+    "wsgi": Wsgi,
+}

@@ -36,10 +36,16 @@ class Address:
     name: str = ""  # systemd: as in LISTEN_FDNAMES
     optional: bool = field(default=False, compare=False)  # left out where the machine has no such address
     proxy: bool = False  # who connects there says first whose connection it is, by the PROXY protocol
+    datagram: bool = False  # datagrams are received there, not connections
 
     def __str__(self) -> str:
         """As a person writes it; `text` alone is what the kernel binds."""
         return f"{self.text} proxy" if self.proxy else self.text
+
+    @property
+    def place(self) -> str:
+        """What only one listener can have: connections and datagrams of one port are two things."""
+        return f"udp {self.text}" if self.datagram else self.text
 
 
 def addresses(text: str, folder: str) -> tuple[Address, ...]:
@@ -52,6 +58,16 @@ def addresses(text: str, folder: str) -> tuple[Address, ...]:
     if not found:
         raise ValueError("an address is expected, such as :8080 or 127.0.0.1:8080")
     return tuple(found)
+
+
+def addresses_or_none(text: str, folder: str) -> tuple[Address, ...]:
+    """The same, or no address at all, which is written `none`."""
+    return () if text == "none" else addresses(text, folder)
+
+
+def addresses_text(found: tuple[Address, ...]) -> str:
+    """Addresses as `addresses_or_none` reads them."""
+    return ", ".join(map(str, found)) or "none"
 
 
 def expand(piece: str, folder: str) -> tuple[Address, ...]:
@@ -131,9 +147,9 @@ def systemd(name: str) -> Address:
 def refuse_overlap(new: Address, others: list[Address]) -> None:
     """Raise ValueError when the kernel could not bind both."""
     for old in others:
-        if new.text == old.text:
+        if new.place == old.place or (new.kind == "unix" and new.path == old.path):
             raise ValueError(f"{new.text} is given twice")
-        same_port = new.port == old.port != 0 and new.kind == old.kind
+        same_port = new.port == old.port != 0 and new.kind == old.kind and new.datagram == old.datagram
         if same_port and EVERY.get(new.kind) in (new.host, old.host):
             wide, narrow = (new, old) if new.host == EVERY[new.kind] else (old, new)
             raise ValueError(f"{wide.text} contains {narrow.text} already; keep one of them")

@@ -9,14 +9,16 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from forkserver.config.addresses import Address
 from forkserver.config.converters import quoted, suggestion
 from forkserver.config.ini import Complaints, ConfigError, Entry, Section, Where, expand
 from forkserver.config.options import Clash, Limits, Log, Option, Server, declared
 from forkserver.config.policy import PolicyOptions
 from forkserver.config.sources import entries, gather, reason, text_of
+from forkserver.config.streams import Stream, is_stream, place_of, refuse_taken
 
 __all__ = ["FIXED", "Config", "ConfigError", "Kinds", "Mount", "load", "parse", "section_of"]
 
@@ -24,7 +26,6 @@ Kinds = Mapping[str, type[Any]]
 
 FIXED: dict[str, type[Any]] = {"server": Server, "log": Log, "limits": Limits}
 LATER = {"cgi", "status"}  # kinds that are planned: not misspelt, but not there
-STREAM = re.compile(r"(tcp|udp)([ \t].*)?")
 LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"  # RFC 1123 section 2.1, and the underscore of local names
 HOST = re.compile(rf"{LABEL}(\.{LABEL})*")
 WRONG = object()  # stands for a value that could not be had
@@ -51,8 +52,14 @@ class Config:
     log: Log = field(default_factory=Log)
     limits: Limits = field(default_factory=Limits)
     mounts: tuple[Mount, ...] = ()  # by host and prefix
+    streams: tuple[Stream, ...] = ()  # by name
     origins: Mapping[tuple[str, str], str] = field(default_factory=dict, compare=False)
     # (section, key) → file:line, for what the files give; the rest has its default
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """All that is to be listened at, whatever for: those of HTTP first."""
+        return (*self.server.listen, *(address for stream in self.streams for address in stream.addresses))
 
 
 def section_of(mount: Mount) -> str:
@@ -73,7 +80,8 @@ def parse(text: str, name: str, kinds: Kinds, *, environ: Mapping[str, str] | No
     """Parse the text of the file `name`; its includes and relative paths start from that file's folder.
 
     `kinds` maps the name of a kind to a class whose `Options` is a dataclass of options, one of them named as
-    the kind.  `environ` is the process's own unless given.  Raises ConfigError with all complaints.
+    the kind; its `transports`, if it has them, say in sections of which streams it stands instead of in mounts.
+    `environ` is the process's own unless given.  Raises ConfigError with all complaints.
     """
     return _Assembly(kinds, os.environ if environ is None else environ, Complaints(name)).run(text, name)
 
@@ -91,9 +99,13 @@ class _Assembly:
         sections = gather(text, name, self.environ, self.complaints)
         self.refuse_repeated(sections)
         fixed = {key: self.fixed(key, entries(key, sections), made) for key, made in FIXED.items()}
-        mounts = self.mounts(section for section in sections if section.name not in FIXED)
+        mounts = self.mounts(one for one in sections if one.name not in FIXED and not is_stream(one.name))
+        streams = [one for one in sections if is_stream(one.name)]
+        if streams and not mounts and ("server", "listen") not in self.origins:
+            fixed["server"] = replace(fixed["server"], listen=())  # nobody would be answered there
+        made = self.streams(streams, fixed["server"].listen)
         self.complaints.raise_if_any()
-        return Config(os.path.abspath(name), mounts=mounts, origins=self.origins, **fixed)
+        return Config(os.path.abspath(name), mounts=mounts, streams=made, origins=self.origins, **fixed)
 
     def fixed(self, name: str, found: list[Entry], made: type[Any]) -> Any:
         """The options of a section that is always there."""
@@ -133,8 +145,7 @@ class _Assembly:
         """(host, prefix) of a mount's section; None and a complaint for any other."""
         host, slash, rest = section.name.partition("/")
         host = host.lower()
-        stream = STREAM.fullmatch(section.name)
-        why = wrong_place(host, rest) if slash and not stream else wrong_name(section.name)
+        why = wrong_place(host, rest) if slash else wrong_name(section.name)
         if why:
             self.complaints.add(section.where, why, section.name)
             return None
@@ -142,53 +153,86 @@ class _Assembly:
 
     def mount(self, host: str, prefix: str, section: Section) -> list[Mount]:
         """The mount of a section, when nothing is wrong with it."""
-        kind = self.kind(section)
+        kinds = {name: kind for name, kind in self.kinds.items() if not transports(kind)}
+        kind = self.kind(section, kinds)
         if kind is None:
             return []
-        name = section_of(Mount(host, prefix, kind, None))
-        made = self.kinds[kind].Options
+        made = self.options(section, section_of(Mount(host, prefix, kind, None)), kind, PolicyOptions)
+        return [Mount(host, prefix, kind, made[0], str(section.where), made[1])] if made else []
+
+    def streams(self, sections: Iterable[Section], listen: tuple[Address, ...]) -> tuple[Stream, ...]:
+        """Every stream that can be made, by name; none of them takes an address that HTTP or another one has."""
+        found: list[Stream] = []
+        at = self.origins.get(("server", "listen"), "which has its default")
+        taken = [(address, f"[server] listen, {at}") for address in listen]
+        for section in sections:
+            try:
+                transport, places = place_of(section.name, os.path.dirname(os.path.abspath(section.where.file)))
+                refuse_taken(places, taken)
+            except ValueError as error:
+                self.complaints.add(section.where, str(error), section.name)
+                continue
+            taken += [(address, str(section.where)) for address in places]
+            found += self.stream(transport, places, section)
+        return tuple(sorted(found, key=lambda stream: stream.name))
+
+    def stream(self, transport: str, places: tuple[Address, ...], section: Section) -> list[Stream]:
+        """The stream of a section, when nothing is wrong with it."""
+        kinds = {name: kind for name, kind in self.kinds.items() if transport in transports(kind)}
+        kind = self.kind(section, kinds)
+        if kind is None:
+            return []
+        made = self.options(section, Stream(transport, places, kind, None).name, kind)
+        return [Stream(transport, places, kind, made[0], str(section.where))] if made else []
+
+    def options(self, section: Section, name: str, kind: str, *common: type[Any]) -> tuple[Any, ...] | None:
+        """The options of a section, whose normalised name is `name`: those of its kind, then those of each in `common`.
+
+        None and complaints when something is wrong.
+        """
+        parts = (self.kinds[kind].Options, *common)
         before = len(self.complaints)
-        own, common = declared(made), declared(PolicyOptions)
-        values = self.values(name, section.entries, {**own, **common})
+        options = {key: one for part in parts for key, one in declared(part).items()}
+        values = self.values(name, section.entries, options)
         given = {entry.key for entry in section.entries}
-        for key, one in own.items():
+        for key, one in options.items():
             if one.default is None and key not in given:
                 self.complaints.add(section.where, f"must be given, {kind} needs it", name, key)
         if len(self.complaints) > before:
-            return []
-        policy = PolicyOptions(**{key: values.pop(key) for key in common if key in values})
+            return None
         try:
-            return [Mount(host, prefix, kind, made(**values), str(section.where), policy)]
+            return tuple(part(**{key: values[key] for key in declared(part) if key in values}) for part in parts)
         except ValueError as error:  # options that do not go together
             self.complaints.add(section.where, str(error), name)
-            return []
+            return None
 
-    def kind(self, section: Section) -> str | None:
+    def kind(self, section: Section, kinds: Kinds) -> str | None:
         """The one kind that a section names; None and a complaint when there is none or more."""
-        named = [key for key in self.kinds if any(entry.key == key for entry in section.entries)]
+        named = [key for key in kinds if any(entry.key == key for entry in section.entries)]
         if len(named) == 1:
             return named[0]
-        meant = self.strangers(section)
+        meant = self.strangers(section, kinds)
         if named:
-            why = f"{' and '.join(named)} exclude each other; a section mounts one thing"
+            why = f"{' and '.join(named)} exclude each other; a section serves one thing"
             self.complaints.add(section.where, why, section.name)
         elif not meant:
-            why = f"nothing is mounted here; give one of {', '.join(sorted(self.kinds))}"
+            why = f"nothing is served here; give one of {', '.join(sorted(kinds))}"
             self.complaints.add(section.where, why, section.name)
         return None
 
-    def strangers(self, section: Section) -> bool:
+    def strangers(self, section: Section, kinds: Kinds) -> bool:
         """Complain of keys that no kind knows; whether one of them was probably meant as a kind."""
-        every = [PolicyOptions, *(kind.Options for kind in self.kinds.values())]
+        every = [PolicyOptions, *(kind.Options for kind in kinds.values())]
         known = {key for options in every for key in declared(options)}
         meant = False
         for entry in section.entries:
-            if entry.key in LATER and entry.key not in known:
+            if entry.key in LATER | self.kinds.keys() and entry.key not in known:
                 meant = True
-                why = f"this version cannot serve {entry.key}; it knows {', '.join(sorted(self.kinds))}"
+                where = "this section" if entry.key in self.kinds else "this version"
+                why = f"{where} cannot serve {entry.key}; it knows {', '.join(sorted(kinds))}"
                 self.complaints.add(entry.where, why, section.name, entry.key)
             elif entry.key not in known:
-                near = suggestion(entry.key, self.kinds)
+                near = suggestion(entry.key, kinds)
                 meant = meant or bool(near)
                 why = f"unknown option{near or suggestion(entry.key, known)}"
                 self.complaints.add(entry.where, why, section.name, entry.key)
@@ -228,10 +272,14 @@ class _Assembly:
             return WRONG
 
 
+def transports(kind: type[Any]) -> tuple[str, ...]:
+    """The streams in whose sections a kind stands; none: it is mounted."""
+    found: tuple[str, ...] = getattr(kind, "transports", ())
+    return found
+
+
 def wrong_name(name: str) -> str:
     """Why a section that mounts nothing is not one of ours either."""
-    if STREAM.fullmatch(name):
-        return "streams are not available in this version"
     near = suggestion(name, FIXED) or f"; the name of a mount begins with / or HOST/, as [/{name}]"
     return f"unknown section{near}"
 

@@ -68,7 +68,8 @@ def rows(kinds: Kinds) -> list[Row]:
 def _sections(config: Config) -> dict[str, _Section]:
     """Every section by its name; the fixed ones have no kind."""
     fixed: dict[str, _Section] = {name: ("", (getattr(config, name),)) for name in FIXED}
-    return {**fixed, **{section_of(mount): (mount.kind, (mount.options, mount.policy)) for mount in config.mounts}}
+    mounts = {section_of(mount): (mount.kind, (mount.options, mount.policy)) for mount in config.mounts}
+    return {**fixed, **mounts, **{stream.name: (stream.kind, (stream.options,)) for stream in config.streams}}
 
 
 def _texts(values: tuple[Any, ...]) -> dict[str, str]:

@@ -18,7 +18,7 @@ FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 COMMENT = re.compile(r"(?:^|[ \t])[#;].*")
 KEPT = re.compile(r"(?<=[ \t])\\(\\*[#;])")  # a backslash that keeps what looks like a comment
 TO_KEEP = re.compile(r"(^|[ \t])(\\*[#;])")
-HEADER = re.compile(r"\[([^\[\]]+)\]")
+HEADER = re.compile(r"\[((?:[^\[\]]|\[[^\[\]]*\])+)\]")  # IPv6 stands in brackets of its own
 VARIABLE = re.compile(r"\$(\$\{)|\$\{(?:([A-Za-z_][A-Za-z0-9_]*)(?:(:-)([^{}]*))?\})?")
 
 

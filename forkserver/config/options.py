@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
-from forkserver.config.addresses import Address, addresses
+from forkserver.config.addresses import Address, addresses, addresses_or_none, addresses_text
 from forkserver.config.converters import (
     WRITERS,
     Convert,
@@ -125,10 +125,11 @@ class Server:
 
     listen: tuple[Address, ...] = option(
         "127.0.0.1:8080",
-        addresses,
+        addresses_or_none,
         "Addresses to listen at: 127.0.0.1:8080, [::1]:8080, :8080 for every address of the machine, "
         "unix:PATH, systemd:NAME. Port 0 lets the kernel choose. The word proxy behind an address: who connects there "
-        "speaks the PROXY protocol.",
+        "speaks the PROXY protocol. none: no HTTP, which is the default where nothing but streams is served.",
+        write=addresses_text,
     )
     trusted: tuple[str, ...] = option(
         "",

@@ -149,7 +149,8 @@ def render_json(exchange: Exchange) -> str:
     """One JSON object a line (RFC 8259): numbers as numbers, what is missing as null, a character for each
     byte.
 
-    `line`, the request line as sent, is there only when the request could not be parsed.
+    `line`, the request line as sent or what stands for it, and `received`, in bytes, are there only when no request
+    was parsed: the line is broken, or it is no HTTP.
     """
     head = exchange.head
     asked = head.fields.values if head else {}
@@ -168,6 +169,6 @@ def render_json(exchange: Exchange) -> str:
         "pid": os.getpid(),
     }
     if head is None:
-        record["line"] = exchange.line
+        record |= {"line": exchange.line, "received": exchange.received}
     # DEL is the one control character of ASCII that JSON lets stand.
     return encode_json(record).replace("\x7f", "\\u007f") + "\n"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import sys
 import traceback
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from forkserver.process import signals
@@ -20,13 +21,20 @@ LOAD_LIMIT = 120.0  # seconds for the applications to load
 
 
 def load(program: Program, config: Config) -> Any:
-    """What the program loads; CannotLoad, with a traceback where the program has no better words.
+    """What the program loads; CannotLoad, with a traceback where the program has no better words."""
+    return _guarded(lambda: program.load(config))
 
-    What a signal means is not for applications to say: handlers that they set while loading are taken back.
-    """
+
+def prepare(program: Program, config: Config, loaded: Any) -> None:
+    """The same of what each worker loads by itself."""
+    _guarded(lambda: program.prepare(config, loaded))
+
+
+def _guarded(work: Callable[[], Any]) -> Any:
+    """What a signal means is not for applications to say: handlers that they set while loading are taken back."""
     before = signals.handlers()
     try:
-        return program.load(config)
+        return work()
     except CannotLoad:
         raise
     except (Exception, SystemExit):  # the applications' trouble, of whatever kind: nothing is served with them

@@ -139,7 +139,10 @@ class Mold:
         lifeline = Lifeline(Channel.adopt(end), *logs, notes=notes, background=self.background)
         place = Place(seat, slot, self.board, lifeline, self.listeners, *logs)
         try:
-            self.program.serve(self.config, loaded if self.preload else loading.load(self.program, self.config), place)
+            if not self.preload:
+                loaded = loading.load(self.program, self.config)
+            loading.prepare(self.program, self.config, loaded)
+            self.program.serve(self.config, loaded, place)
         except CannotLoad as error:
             lifeline.refused(str(error))
         lifeline.close()

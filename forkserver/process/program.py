@@ -48,6 +48,10 @@ class Program(Protocol):
         """In a mold, once: load the applications; CannotLoad, or any other exception, refuses the generation."""
         ...
 
+    def prepare(self, config: Config, loaded: Any) -> None:
+        """In a worker, before it serves: load what a fork would not bear; CannotLoad and the like as above."""
+        ...
+
     def serve(self, config: Config, loaded: Any, place: Place) -> None:
         """In a worker: a whole life; returns when it is time to go."""
         ...

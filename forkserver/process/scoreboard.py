@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from forkserver.process.buckets import Buckets
 
 SEATS = 2048  # workers of all generations at one time: the most that can be configured, and as many that drain
-DESKS = 65  # of a worker: one for each of 64 threads at most, and one for its loop
+DESKS = 129  # of a worker: one for each of 64 threads at most, one for its loop, and 64 for connections of streams
 LINE = 256  # bytes of a request line that are kept
 CLIENT = 48  # bytes of a client's address that are kept: more than IPv6 with its zone takes
 LASTING = 1 << 16  # in place of the number of steps: it is no sign of trouble that the request lasts

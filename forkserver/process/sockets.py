@@ -34,10 +34,11 @@ class Listener:
     @property
     def name(self) -> str:
         """Where it really listens: the port that the kernel chose instead of 0."""
+        before = "udp " if self.address.datagram else ""
         if self.socket.family == socket.AF_UNIX:
-            return f"unix:{self.socket.getsockname()}"
+            return f"{before}unix:{self.socket.getsockname()}"
         host, port = self.socket.getsockname()[:2]
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        return f"{before}[{host}]:{port}" if ":" in host else f"{before}{host}:{port}"
 
     def close(self) -> None:
         """Stop listening in this process; the file of a unix socket goes with it."""
@@ -77,24 +78,25 @@ def open_listeners(
     """
     old: dict[str, list[Listener]] = {}
     for listener in kept:
-        old.setdefault(listener.address.text, []).append(listener)
+        old.setdefault(listener.address.place, []).append(listener)
     result: list[Listener] = []
     fresh: list[Listener] = []
     try:
         for address in addresses:
-            if address.text in old:
-                result += [_renamed(listener, address) for listener in old[address.text]]
+            if address.place in old:
+                result += [_renamed(listener, address) for listener in old[address.place]]
                 continue
             opened = _open(address, gifts or {})
             fresh += opened
             result += opened
         for listener in result:  # again for the kept ones: listen(2) on a listening socket changes its backlog
             address = listener.address
-            listener.socket.listen(backlog)
+            if not address.datagram:
+                listener.socket.listen(backlog)
     except OSError as error:
         for listener in fresh:
             listener.close()
-        raise CannotListen(f"{address.text}: {_why(error, address)}") from error
+        raise CannotListen(f"{address.place}: {_why(error, address)}") from error
     return result
 
 
@@ -123,15 +125,20 @@ def _why(error: OSError, address: Address) -> str:
     return hints.get(error.errno or 0) or error.strerror or str(error)
 
 
-def _open_tcp(address: Address, gifts: dict[str, list[socket.socket]]) -> list[Listener]:
+def _type(address: Address) -> socket.SocketKind:
+    return socket.SOCK_DGRAM if address.datagram else socket.SOCK_STREAM
+
+
+def _open_inet(address: Address, gifts: dict[str, list[socket.socket]]) -> list[Listener]:
     family = socket.AF_INET6 if address.kind == "tcp6" else socket.AF_INET
-    one = socket.socket(family, socket.SOCK_STREAM)
+    one = socket.socket(family, _type(address))
     try:
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        # Set here, inherited by each accepted socket: no system call a connection, tcp(7).
-        one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if not address.datagram:  # where it would let others bind the same port, socket(7)
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            # Set here, inherited by each accepted socket: no system call a connection, tcp(7).
+            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         one.bind((address.host, address.port))
         os.set_blocking(one.fileno(), False)
     except OSError:
@@ -140,10 +147,10 @@ def _open_tcp(address: Address, gifts: dict[str, list[socket.socket]]) -> list[L
     return [Listener(address, one)]
 
 
-def clear_stale(path: str) -> None:
+def clear_stale(path: str, kind: socket.SocketKind = socket.SOCK_STREAM) -> None:
     """Remove the socket file that a dead server left behind.
 
-    OSError with EADDRINUSE when somebody answers there, or when the file is no socket.
+    OSError with EADDRINUSE when somebody answers there, or when the file is no socket, or one of another kind.
     """
     try:
         mode = os.lstat(path).st_mode
@@ -151,7 +158,7 @@ def clear_stale(path: str) -> None:
         return
     if not stat.S_ISSOCK(mode):
         raise OSError(errno.EADDRINUSE, "is there already and is no socket")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+    with socket.socket(socket.AF_UNIX, kind) as probe:
         probe.settimeout(1.0)
         try:
             probe.connect(path)
@@ -173,18 +180,19 @@ def remove(path: str, inode: int) -> None:
             os.unlink(path)
 
 
-def open_unix(path: str, mode: int, backlog: int) -> socket.socket:
-    """A listening unix stream socket whose file has `mode` from its first moment on.
+def open_unix(path: str, mode: int, backlog: int, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
+    """A listening unix socket whose file has `mode` from its first moment on.
 
-    It listens at once: one that is only bound looks stale to others.
+    It listens at once, where it is for connections: one that is only bound looks stale to others.
     """
-    clear_stale(path)
+    clear_stale(path, kind)
     os.makedirs(os.path.dirname(path) or ".", mode=0o755, exist_ok=True)
-    one = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    one = socket.socket(socket.AF_UNIX, kind)
     before = os.umask(0o777 & ~mode)
     try:
         one.bind(path)
-        one.listen(backlog)
+        if kind is socket.SOCK_STREAM:
+            one.listen(backlog)
     except OSError:
         one.close()
         raise
@@ -195,7 +203,7 @@ def open_unix(path: str, mode: int, backlog: int) -> socket.socket:
 
 
 def _open_unix(address: Address, gifts: dict[str, list[socket.socket]]) -> list[Listener]:
-    one = open_unix(address.path, 0o666, 1)  # who may connect is said by the folder, as with nginx
+    one = open_unix(address.path, 0o666, 1, _type(address))  # who may connect is said by the folder, as with nginx
     return [Listener(address, one, os.stat(address.path).st_ino)]
 
 
@@ -204,12 +212,16 @@ def _adopt(address: Address, gifts: dict[str, list[socket.socket]]) -> list[List
     if not given:
         known = ", ".join(sorted(gifts)) or "none"
         raise OSError(errno.ENOENT, f"no socket of that name was passed in (LISTEN_FDNAMES: {known})")
+    given = [one for one in given if one.type is _type(address)]
+    if not given:
+        raise OSError(errno.ENOENT, f"the socket of that name is not one for {_FOR[_type(address)]}")
     copies = [one.dup() for one in given]  # a later configuration may want them again
     for one in copies:
         os.set_blocking(one.fileno(), False)  # after dup(), which makes both of them blocking
-        if one.family != socket.AF_UNIX:
+        if one.family != socket.AF_UNIX and not address.datagram:
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return [Listener(address, one) for one in copies]
 
 
-_OPEN = {"tcp4": _open_tcp, "tcp6": _open_tcp, "unix": _open_unix, "systemd": _adopt}
+_FOR = {socket.SOCK_STREAM: "connections", socket.SOCK_DGRAM: "datagrams"}
+_OPEN = {"tcp4": _open_inet, "tcp6": _open_inet, "unix": _open_unix, "systemd": _adopt}

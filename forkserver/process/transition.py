@@ -63,7 +63,7 @@ class Transition:
 
     def _open_listeners(self, config: Config, gifts: dict[str, list[socket.socket]]) -> list[Listener]:
         try:
-            return open_listeners(config.server.listen, config.server.backlog, self._kept, gifts)
+            return open_listeners(config.addresses, config.server.backlog, self._kept, gifts)
         except CannotListen as error:
             raise CannotChange(f"cannot listen on {error}") from error
 

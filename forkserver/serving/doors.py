@@ -9,6 +9,7 @@ import errno
 import select
 import socket
 from collections.abc import Collection
+from typing import Any
 
 REBALANCE = 16  # connections after which a listener goes to the end of the kernel's queue of waiters
 
@@ -40,7 +41,16 @@ class Door:
                 self.epoll.unregister(self.descriptor)
 
     def accept(self) -> tuple[socket.socket, tuple[str, int]] | None:
-        """One connection: its socket and its peer (address, port); None when there is none, as a sibling was quicker.
+        """One connection: its socket, which does not block, and its peer (address, port); as for `take`."""
+        taken = self.take()
+        if taken is None:
+            return None
+        accepted, address = taken
+        accepted.setblocking(False)
+        return accepted, ("unix", 0) if self.unix else address[:2]
+
+    def take(self) -> tuple[socket.socket, Any] | None:
+        """One connection and its peer, as accept(2) gives them; None when there is none, as a sibling was quicker.
 
         The kernel wakes the waiter that came last, so that one worker would get nearly all; who has had its share
         goes to the end of the queue.  OSError when the system has no room for one more.
@@ -54,12 +64,11 @@ class Door:
             except OSError as error:
                 if error.errno not in PASSING:
                     raise
-        accepted.setblocking(False)
         self.count += 1
         if self.count % REBALANCE == 0 and self.watched:
             self.watch(False)
             self.watch(True)
-        return accepted, ("unix", 0) if self.unix else address[:2]
+        return accepted, address
 
 
 class Doors:

@@ -34,7 +34,7 @@ class Ledger:
         return line
 
     def count(self, sent: int) -> None:
-        """Count a request of which no line is written."""
+        """Note one that is not to be logged."""
         self.requests += 1
         self.sent += sent
 

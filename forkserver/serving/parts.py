@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import select
 import socket
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from forkserver.config.options import Limits
@@ -21,9 +21,11 @@ from forkserver.serving.connections import Connections
 from forkserver.serving.conversation import Conversations
 from forkserver.serving.crew import Crew
 from forkserver.serving.delivery import Delivery
+from forkserver.serving.hosting import Hosting
 from forkserver.serving.ledger import Ledger
 from forkserver.serving.outside import Figures, Orders
 from forkserver.serving.routing import Site
+from forkserver.serving.stages import Stream
 from forkserver.serving.tenure import Tenure
 from forkserver.serving.upkeep import Upkeep
 from forkserver.serving.watch import Watch
@@ -52,6 +54,7 @@ class Parts:
         slow_after: float = 0.0,
         trust: Trust = NOBODY,
         proxied: Collection[socket.socket] = (),
+        streams: Sequence[Stream] = (),
     ) -> None:
         """`server` is the value of the Server field, "" for none; without `access` no access log is written.
 
@@ -101,7 +104,18 @@ class Parts:
         )
         self.connections.turn_away = self.talk.turn_away
         self.talk.introduce = self.connections.introduce
+        self.hosting = Hosting(
+            streams,
+            epoll=self.epoll,
+            clock=self.clock,
+            ledger=self.ledger,
+            figures=figures,
+            limits=limits,
+            log=log,
+            give_up=self.tenure.retire,
+        )
         self.upkeep = Upkeep(
+            hosting=self.hosting,
             connections=self.connections,
             talk=self.talk,
             tenure=self.tenure,

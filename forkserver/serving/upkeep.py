@@ -11,6 +11,7 @@ from forkserver.config.options import Limits
 from forkserver.serving.connection import Connection, State
 from forkserver.serving.connections import Connections
 from forkserver.serving.conversation import Conversations
+from forkserver.serving.hosting import Hosting
 from forkserver.serving.leaving import Leaving
 from forkserver.serving.outside import Orders
 from forkserver.serving.patience import overdue
@@ -26,6 +27,7 @@ class Upkeep:
     def __init__(
         self,
         *,
+        hosting: Hosting,
         connections: Connections,
         talk: Conversations,
         tenure: Tenure,
@@ -34,7 +36,7 @@ class Upkeep:
         read: Callable[[Connection], None],
     ) -> None:
         """`read` does what a connection's state is for, as if its socket were ready."""
-        self.connections, self.talk, self.tenure = connections, talk, tenure
+        self.hosting, self.connections, self.talk, self.tenure = hosting, connections, talk, tenure
         self.orders, self.limits, self.read = orders, limits, read
         self.clock, self.delivery, self.calls = talk.clock, talk.delivery, talk.calls
         self.due = 0.0  # when the next sweep is
@@ -52,6 +54,7 @@ class Upkeep:
                     self._expire(connection, why)
         if self.calls:
             self.calls.sweep()
+        self.hosting.sweep()
         if self.leaving:
             self._dismiss(self.leaving)
         elif not self.connections.doors.open:
@@ -86,6 +89,7 @@ class Upkeep:
         self.tenure.end()
         self.delivery.replies.forget()
         self.connections.leave()
+        self.hosting.leave(stopping=stopping)
         self.orders.leaving()
         self.due = self.clock.now
 
@@ -100,4 +104,5 @@ class Upkeep:
             elif leaving.over(now):
                 self.delivery.abort(connection, "did not finish in time")
         unfinished = self.calls is not None and self.calls.crew.unfinished and not leaving.over(now)
-        self.done = self.done or not (self.connections.by_descriptor or unfinished)
+        visited = self.hosting.dismiss(over=leaving.over(now))
+        self.done = self.done or not (self.connections.by_descriptor or unfinished or visited)

@@ -37,6 +37,7 @@ class Worker(Parts):
         for descriptor in self.orders.descriptors():
             self.epoll.register(descriptor, READABLE)
         self.connections.open_doors()
+        self.hosting.open()
         os.register_at_fork(after_in_child=self._let_go)
         self.orders.ready()
         if self.calls:
@@ -50,6 +51,7 @@ class Worker(Parts):
     def _let_go(self) -> None:
         """In a process that an application has forked: what is ours must not be held open there."""
         self.connections.let_go()
+        self.hosting.let_go()
         self.epoll.close()
         if self.calls:
             self.calls.crew.strayed = True
@@ -81,12 +83,13 @@ class Worker(Parts):
             self.tenure.look()
         if self.calls and self.calls.crew.full is not self.connections.busy:
             self.connections.leave_to_siblings(self.calls.crew.full)
-        self.figures.count(len(connections), ledger.requests, ledger.sent)
+        self.figures.count(len(connections) + self.hosting.count, ledger.requests, ledger.sent)
 
     def _patience(self) -> float:
         """Seconds to sleep at most; with nobody to look after, as long as we are in office."""
         crowded = self.calls is not None and self.calls.crew.surplus > 0
-        if crowded or self.connections.by_descriptor or self.upkeep.leaving or not self.connections.doors.open:
+        busy = crowded or self.connections.by_descriptor or not self.hosting.rests
+        if busy or self.upkeep.leaving or not self.connections.doors.open:
             return max(0.0, self.upkeep.due - self.clock.now)
         return self.tenure.patience(self.upkeep.due)
 
@@ -177,6 +180,8 @@ class Worker(Parts):
             self.upkeep.obey()
         elif self.calls and descriptor == self.calls.crew.bell:
             self.calls.ring()
+        else:
+            self.hosting.ready(descriptor)
 
     def _resume(self, connection: Connection) -> None:
         """A reply has moved, without our socket's doing."""

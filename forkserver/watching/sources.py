@@ -1,7 +1,7 @@
 """From a configuration to the files and folders whose changes matter to who develops what it serves.
 
-Reads the text by itself, since it matters most while something in it is wrong.  Knows options of the kinds
-that import modules; imports nothing of what they name.
+Reads the text by itself, since it matters most while something in it is wrong.  Knows the options that name modules;
+imports nothing of what they name.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from forkserver.apps.finding import find, sources
 from forkserver.apps.targets import parse_target
-from forkserver.apps.web import WebOptions
 from forkserver.apps.wsgi.options import WsgiOptions
 from forkserver.config.ini import Complaints, Section, expand
 from forkserver.config.options import declared
@@ -20,7 +19,8 @@ from forkserver.config.sources import gather, parts
 
 TEMPLATES = (".html", ".htm", ".jinja", ".jinja2", ".j2", ".mako", ".tmpl")
 SUFFIXES = frozenset({".py", ".ini", ".toml", ".yaml", ".yml", ".mo", *TEMPLATES})  # .mo: translations
-IMPORTING = {"web": WebOptions, "wsgi": WsgiOptions}  # kinds whose first option says what is imported
+TARGETS = ("wsgi", "web", "handler", "protocol")  # options that name a module
+PATH = declared(WsgiOptions)["path"]  # the same in all sections that have it
 PASSED_OVER = frozenset({"__pycache__", "node_modules", "site-packages", "dist-packages"})
 
 
@@ -69,23 +69,21 @@ def _plain(path: str) -> str:
 
 
 def _places(section: Section, environ: Mapping[str, str]) -> list[str]:
-    """Where the modules of what a mount imports are."""
-    kind = next((entry.key for entry in section.entries if entry.key in IMPORTING), None)
-    if kind is None:
-        return []
-    options = declared(IMPORTING[kind])
-    found = {}
+    """Where the modules of a section's application are."""
+    module = ""
+    path: tuple[str, ...] = ()
     for entry in section.entries:
-        if entry.key in (kind, "path"):
-            try:
+        try:
+            if entry.key in TARGETS:
+                module = parse_target(expand(entry.value, environ)).module
+            elif entry.key == "path":
                 folder = os.path.dirname(os.path.abspath(entry.where.file))
-                found[entry.key] = options[entry.key].convert(expand(entry.value, environ), folder)
-            except ValueError:  # the master will say so
-                continue
-    if kind not in found:
+                path = PATH.convert(expand(entry.value, environ), folder)
+        except ValueError:  # the master will say so
+            continue
+    if not module:
         return []
-    path = found.get("path", ())
-    spec = find(parse_target(found[kind]).module, path)
+    spec = find(module, path)
     return [
         *(folder for folder in path if os.path.basename(folder) not in PASSED_OVER),
         *(sources(spec) if spec else ()),

@@ -58,8 +58,6 @@ def test_two_configurations_that_serve_the_same_are_equal():
         ("[servr]\n", "1: [servr]: unknown section; did you mean server?"),
         ("[Log]\n", "1: [Log]: unknown section; did you mean log?"),
         ("[shop]\n", "1: [shop]: unknown section; the name of a mount begins with / or HOST/, as [/shop]"),
-        ("[tcp 0.0.0.0:70]\nhandler = x\n", "1: [tcp 0.0.0.0:70]: streams are not available in this version"),
-        ("[udp /x]\n", "1: [udp /x]: streams are not available in this version"),
         ("[log]\n[server]\n[log]\n", "3: [log]: opened already at server.ini:1"),
         ("[log]\nlevl = info\n", "2: [log] levl: unknown option; did you mean level?"),
         ("[log]\nLevel = info\n", "2: [log] Level: unknown option; did you mean level?"),
@@ -76,11 +74,11 @@ def test_two_configurations_that_serve_the_same_are_equal():
         ("[server]\nworkers = 2\n 3\n", ('2: [server] workers: "2 3" is neither auto nor a whole number '
          "from 1 to 1024, nor MIN-MAX")),
         ("[/]\nstatic = /no/such/place\n", "2: [/] static: no such folder: /no/such/place"),
-        ("[/]\n", "1: [/]: nothing is mounted here; give one of paired, redirect, static"),
-        ("[/]\nindex = x\n", "1: [/]: nothing is mounted here; give one of paired, redirect, static"),
+        ("[/]\n", "1: [/]: nothing is served here; give one of paired, redirect, static"),
+        ("[/]\nindex = x\n", "1: [/]: nothing is served here; give one of paired, redirect, static"),
         ("[/]\nstatc = /\n", "2: [/] statc: unknown option; did you mean static?"),
         ("[/]\nstatic = /\nredirect = /\n", ("1: [/]: static and redirect exclude each other; "
-         "a section mounts one thing")),
+         "a section serves one thing")),
         ("[/]\nstatic = /\nindx = x\n", "3: [/] indx: unknown option; did you mean index?"),
         ("[/]\nstatic = /\ncode = 301\n", "3: [/] code: unknown option"),
         ("[/]\npaired = x\n", "1: [/] partner: must be given, paired needs it"),

@@ -14,9 +14,10 @@ from forkserver.config import Config, ConfigError, describe
 from tests.typed import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-WEB = (ROOT / "docs" / "web.md").read_text(encoding="utf-8")
-EXAMPLES = [*re.findall(r"^```ini\n(.*?)^```$", README + WEB, re.DOTALL | re.MULTILINE), words.EXAMPLE]
-DOCUMENTS = ["README.md", "CHANGELOG.md", "docs/ARCHITECTURE.md", "docs/web.md"]
+PAGES = ["docs/handler.md", "docs/protocol.md", "docs/site.md", "docs/web.md"]
+TEXTS = README + "".join((ROOT / page).read_text(encoding="utf-8") for page in PAGES)
+EXAMPLES = [*re.findall(r"^```ini\n(.*?)^```$", TEXTS, re.DOTALL | re.MULTILINE), words.EXAMPLE]
+DOCUMENTS = ["README.md", "CHANGELOG.md", "docs/ARCHITECTURE.md", *PAGES]
 
 # What the mistakes are that README.md shows the complaints about.
 WRONG = """\
@@ -31,16 +32,21 @@ static = {srv}/nowhere
 
 
 def parsed(text: str, folder: Path) -> Config:
-    """A configuration as on a machine that has the folders it names, all below `folder`."""
+    """A configuration as on a machine that has the folders and files it names, all below `folder`."""
     for path in re.findall(r"/srv/[\w/]+", text):
         (folder / path.lstrip("/")).mkdir(parents=True, exist_ok=True)
-    moved = re.sub(r"(?<=[ -])/(?=srv/|var/)", f"{folder}/", text)
+    for path in re.findall(r"^(?:auth|error_[0-9]+) *= *(\S+)", text, re.MULTILINE):
+        file = folder / path.lstrip("/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    moved = re.sub(r"(?<=[ -])/(?=srv/|var/|etc/)", f"{folder}/", text)
     return config.parse(moved, str(folder / "server.ini"), KINDS, environ={})
 
 
 @pytest.mark.parametrize("text", EXAMPLES)
 def test_examples_are_good(text: str, tmp_path: Path) -> None:
-    assert parsed(text, tmp_path).mounts
+    made = parsed(text, tmp_path)
+    assert made.mounts or made.streams
 
 
 def test_the_map_of_a_site(tmp_path: Path) -> None:

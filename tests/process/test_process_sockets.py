@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -288,3 +289,48 @@ def test_nothing_in_the_environment_means_nothing() -> None:
 def test_an_error_without_a_hint_says_what_the_system_says(tmp_path: Path) -> None:
     with pytest.raises(CannotListen, match=os.strerror(errno.ENAMETOOLONG) + "|too long"):
         open_listeners([Address("unix:x", "unix", path=str(tmp_path / ("x" * 200)))], BACKLOG)
+
+
+def datagram(text: str, folder: str = "/") -> list[Address]:
+    return [replace(address, datagram=True) for address in addresses(text, folder)]
+
+
+def test_datagrams_beside_connections_at_one_port() -> None:
+    with listening("127.0.0.1:0") as (stream,):
+        port = stream.socket.getsockname()[1]
+        opened = open_listeners([stream.address, *datagram(f"127.0.0.1:{port}")], BACKLOG, kept=[stream])
+        try:
+            assert opened[0].socket is stream.socket
+            assert [one.name for one in opened] == [f"127.0.0.1:{port}", f"udp 127.0.0.1:{port}"]
+            assert not os.get_blocking(opened[1].socket.fileno())
+            with pytest.raises(CannotListen, match=rf"^udp 127\.0\.0\.1:{port}: in use by another program$"):
+                open_listeners(datagram(f"127.0.0.1:{port}"), BACKLOG)
+            assert open_listeners([opened[1].address], BACKLOG, kept=opened)[0].socket is opened[1].socket
+        finally:
+            opened[1].close()
+
+
+def test_datagrams_of_a_unix_socket(tmp_path: Path) -> None:
+    path = tmp_path / "x.sock"
+    for _ in range(2):  # the second time over what the first has left behind
+        (listener,) = open_listeners(datagram(f"unix:{path}"), BACKLOG)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as client:
+            client.sendto(b"hello", str(path))
+        assert listener.socket.recv(100) == b"hello"
+        assert listener.name == f"udp unix:{path}"
+        with pytest.raises(CannotListen, match="wrong type"):
+            open_listeners(addresses(f"unix:{path}", "/"), BACKLOG)
+        listener.socket.close()
+
+
+def test_a_gift_must_be_of_the_right_kind() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as stream, socket.socket(type=socket.SOCK_DGRAM) as one:
+        gifts = {"both": [stream, one], "stream": [stream]}
+        for made, number in ((addresses("systemd:both", "/"), stream), (datagram("systemd:both"), one)):
+            (listener,) = open_listeners(made, BACKLOG, gifts=gifts)
+            with closing(listener):
+                assert listener.socket.type == number.type
+        with pytest.raises(
+            CannotListen, match=r"^udp systemd:stream: the socket of that name is not one for datagrams$"
+        ):
+            open_listeners(datagram("systemd:stream"), BACKLOG, gifts=gifts)

@@ -80,6 +80,14 @@ def test_the_folder_of_a_package_and_the_file_of_a_module_found_elsewhere(
     assert found.folders() == sorted([str(tmp_path), str(project), *found.trees])
 
 
+def test_streams_have_sources_too(project: Path) -> None:
+    (project / "single.py").write_text(SECRET)
+    for option in ("handler", "protocol"):
+        found = watched(f"[tcp 127.0.0.1:0]\n{option} = single:Echo\npath = .\n", project / "server.ini")
+        assert found.counts(str(project / "single.py"))
+        assert found.counts(str(project / "shop" / "views.py"))
+
+
 def test_the_packages_that_are_installed_are_no_sources(project: Path) -> None:
     (project / "lib" / "site-packages" / "thing").mkdir(parents=True)
     found = watched("[/]\nwsgi = shop.wsgi\npath = shop, lib/site-packages\n", project / "server.ini")
