@@ -16,7 +16,7 @@ from functools import partial
 from ipaddress import IPv6Network
 from typing import TYPE_CHECKING, Any, cast
 
-from forkserver.apps import AppError, BlockingApp
+from forkserver.apps import AppError, BlockingApp, Checkable
 from forkserver.config import Config, describe, section_of
 from forkserver.http.trust import Trust
 from forkserver.log import ErrorLog, access_writer
@@ -110,6 +110,20 @@ class Server:
             raise
         for app in loaded.apps():
             app.close()
+
+
+def foreseen(config: Config, kinds: Mapping[str, type[Any]]) -> list[str]:
+    """Why applications cannot be loaded, as far as that is told without running them, each with its file and line."""
+    found = []
+    for mount in config.mounts:
+        app = kinds[mount.kind](mount.options, mount.prefix)
+        if isinstance(app, Checkable):
+            try:
+                app.check()
+            except AppError as error:
+                section = section_of(mount)
+                found.append(f"{config.origins[section, mount.kind]}: [{section}] {mount.kind}: {error}")
+    return found
 
 
 def default_places(path: str) -> tuple[str, str]:

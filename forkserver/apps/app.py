@@ -6,7 +6,7 @@ Knows requests and responses; knows no kind, and nothing of sockets, processes a
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from forkserver.http.request import Request
 from forkserver.http.response import Response
@@ -45,6 +45,16 @@ class BlockingApp(App, Protocol):
     """
 
     def employ(self, *, threads: int, workers: int, errors: Callable[[str], None]) -> None: ...
+
+
+@runtime_checkable
+class Checkable(Protocol):
+    """An app that can tell whether `load()` must fail before any code of its user's is run.
+
+    `check()` raises `AppError` when it is sure of that; `forkserver check` asks it, and nothing follows.
+    """
+
+    def check(self) -> None: ...
 
 
 class AppError(Exception):

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from forkserver.apps.foreseeing import foresee
+from forkserver.apps.targets import parse_target
 from forkserver.apps.wsgi.bodies import answer
 from forkserver.apps.wsgi.environ import Environ, base_of, tell_length, template_of
 from forkserver.apps.wsgi.filewrapper import FileWrapper
@@ -34,6 +36,10 @@ class Wsgi:
         self.options = options
         self.place = prefix.encode("latin-1").decode("utf-8", "replace") or "/"
         self.employ(threads=1, workers=1, errors=to_stderr)
+
+    def check(self) -> None:
+        """Raises AppError when there is none by what can be seen without running it."""
+        foresee(parse_target(self.options.wsgi), self.options.path)
 
     def load(self) -> None:
         """Raises AppError when there is no application to be had."""
