@@ -54,7 +54,8 @@ class Mold:
         """Let go of the master's things, become the user, load, then fork workers until the master hangs up."""
         self.let_go()
         # The keyboard's INT and QUIT reach the whole process group, and logrotate may signal every process of our
-        # name: what these mean is the master's to say, to the workers as well, which inherit this.
+        # name: what these mean is the master's to say, to the workers as well, which inherit this.  Programs that an
+        # application executes do not.
         signals.ignore(*NOT_OURS)
         signals.release()
         try:

@@ -90,6 +90,11 @@ def test_a_child_that_is_ended_by_a_signal_takes_nobody_along(daemon: Daemon) ->
     assert daemon.workers() == before
 
 
+def test_programs_that_an_application_executes_take_signals_as_anywhere(daemon: Daemon) -> None:
+    assert daemon.get("/send_signals").body == b"-1 -2 -3 -10 -12 -13"
+    serves(daemon)
+
+
 def held(pid: int) -> list[str]:
     return [os.readlink(f"/proc/{pid}/fd/{number}") for number in os.listdir(f"/proc/{pid}/fd")]
 
