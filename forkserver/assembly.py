@@ -98,11 +98,8 @@ class Server:
         )
         for app in loaded.apps():
             if app.blocking:
-                cast("BlockingApp", app).employ(
-                    threads=config.server.threads,
-                    workers=config.server.workers.high,
-                    errors=partial(log.warning, lines=True),
-                )
+                errors = partial(log.warning, lines=True)
+                cast("BlockingApp", app).employ(threads=config.server.threads, errors=errors)
         try:
             worker.run()
         except Exception:  # ours: it is said where it will be read, and then the process ends by it

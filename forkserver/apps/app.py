@@ -39,12 +39,12 @@ class App(Protocol):
 class BlockingApp(App, Protocol):
     """One whose `blocking` is true.
 
-    `employ(…)` is called in each worker before the first request: how many `threads` of it may call at once, how many
-    `workers` there are at most, and `errors`, which takes what an application has to say, in lines with line feeds
-    between them.
+    `employ(…)` is called in each worker before the first request: how many `threads` of it may call at once, and
+    `errors`, which takes what an application has to say, in lines with line feeds between them.  Other processes may
+    always call the same application meanwhile.
     """
 
-    def employ(self, *, threads: int, workers: int, errors: Callable[[str], None]) -> None: ...
+    def employ(self, *, threads: int, errors: Callable[[str], None]) -> None: ...
 
 
 @runtime_checkable

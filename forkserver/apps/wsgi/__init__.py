@@ -35,7 +35,7 @@ class Wsgi:
         """`prefix` is the mount's, without a slash at its end."""
         self.options = options
         self.place = prefix.encode("latin-1").decode("utf-8", "replace") or "/"
-        self.employ(threads=1, workers=1, errors=to_stderr)
+        self.employ(threads=1, errors=to_stderr)
 
     def check(self) -> None:
         """Raises AppError when there is none by what can be seen without running it."""
@@ -45,10 +45,10 @@ class Wsgi:
         """Raises AppError when there is no application to be had."""
         self._application: Application = load_application(self.options, self.place)
 
-    def employ(self, *, threads: int, workers: int, errors: Callable[[str], None]) -> None:
+    def employ(self, *, threads: int, errors: Callable[[str], None]) -> None:
         """What is the same for every request is settled now; a line written to `wsgi.errors` begins with the mount."""
         lines = Errors(f"[{self.place}]", errors)
-        self._base: Environ = base_of(self.options.env, lines, FileWrapper, threads=threads, workers=workers)
+        self._base: Environ = base_of(self.options.env, lines, FileWrapper, threads=threads)
 
     def close(self) -> None:
         """Has nothing to let go: PEP 3333 has no word for the end."""
