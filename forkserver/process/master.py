@@ -159,7 +159,8 @@ class Master:
         self._say_how_many()
 
     def _say_how_many(self) -> None:
-        self.log.info(f"{self.pool.children.want} workers wanted")
+        want = self.pool.children.want
+        self.log.info(f"{want} worker{'s' if want > 1 else ''} wanted")
 
     def reap(self) -> None:
         """CHLD."""

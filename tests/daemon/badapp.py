@@ -14,9 +14,6 @@ from typing import Any
 
 Environ = dict[str, Any]
 
-for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGHUP, signal.SIGUSR1):
-    signal.signal(number, lambda number, frame: sys.exit(f"signal {number}"))
-
 UNNOTICED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE)
 HOARD: list[bytearray] = []
 
@@ -126,6 +123,17 @@ def fine(environ: Environ) -> bytes:
     return b"fine %d" % os.getpid()
 
 
+ENDED_WHILE_LOADING = terminated(wait)
+
+for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGHUP, signal.SIGUSR1):
+    signal.signal(number, lambda number, frame: sys.exit(f"signal {number}"))
+
+
+def ended_while_loading(environ: Environ) -> bytes:
+    """The exit code of a process that was forked and ended by TERM while the application was loaded."""
+    return repr(ENDED_WHILE_LOADING).encode()
+
+
 DEEDS: dict[str, Callable[[Environ], bytes]] = {
     f"/{deed.__name__}": deed
     for deed in (
@@ -135,6 +143,7 @@ DEEDS: dict[str, Callable[[Environ], bytes]] = {
         fork,
         fork_and_stay,
         fork_and_terminate,
+        ended_while_loading,
         send_signals,
         close_all,
         grow,

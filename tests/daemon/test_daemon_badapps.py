@@ -86,6 +86,7 @@ def test_a_child_that_stays_holds_nothing_of_ours(daemon: Daemon, tmp_path: Path
 def test_a_child_that_is_ended_by_a_signal_takes_nobody_along(daemon: Daemon) -> None:
     before = daemon.workers()
     assert daemon.get("/fork_and_terminate").body == b"(-15, -15)"
+    assert daemon.get("/ended_while_loading").body == b"-15"
     serves(daemon)
     assert daemon.workers() == before
 
