@@ -160,6 +160,14 @@ class Slot:
         busy = [number for number in range(used) if numbers[number * _STRIDE + _LENGTH]]
         return tuple(sorted(map(self._read_desk, busy), key=lambda request: request.began)) if busy else ()
 
+    def noted(self, request: InProgress) -> int:
+        """How often the worker has noted by now that a request read earlier is slow, even if it has ended meanwhile.
+
+        What was said of it stays on its desk until another begins there.
+        """
+        there = self._read_desk(request.desk)
+        return there.steps if there.began == request.began else 0
+
     def _read_desk(self, number: int) -> InProgress:
         line, client, began, deadline, steps, length = _DESK.unpack_from(self.desks, number * _DESK.size)
         return InProgress(
