@@ -15,7 +15,7 @@ import time
 
 from forkserver.process import forensics
 from forkserver.process.messages import discard
-from forkserver.process.scoreboard import Seat
+from forkserver.process.scoreboard import InProgress, Seat
 
 ASK = signal.SIGRTMIN + 5  # has a worker write down what it is doing
 MOST = 1 << 18  # bytes of a stack that are read
@@ -131,11 +131,14 @@ class Evidence:
         for seat in list(self.notes):
             self.drop(seat)
 
-    def of_death(self, code: int, reading: Seat, now: float, *, by_us: bool) -> str:
-        """How a worker ended; `code` as os.waitstatus_to_exitcode() gives it, `by_us` when the master killed it."""
+    def of_death(self, code: int, reading: Seat, now: float, *, by_us: bool, last: InProgress | None = None) -> str:
+        """How a worker ended; `code` as os.waitstatus_to_exitcode() gives it, `by_us` when the master killed it.
+
+        `last` is the request that it was handed last.
+        """
         oom = self.oom_kills.since(now)
         notes = self.notes.get(reading.seat)
         stack = notes.fresh() if notes else ""
-        return forensics.death(
-            code, reading, now, stack=stack, oom=oom if code == -signal.SIGKILL and not by_us else None
-        )
+        if code != -signal.SIGKILL or by_us:
+            oom = None
+        return forensics.death(code, reading, now, last=last, stack=stack, oom=oom)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from forkserver.log.error import safe
 from forkserver.log.slow import bounded
-from forkserver.process.forking import ending
+from forkserver.process.forking import OWN, ending
 from forkserver.process.scoreboard import InProgress, Seat
 
 
@@ -17,24 +17,48 @@ def serving(request: InProgress, now: float) -> str:
     return f"serving {request.line!r}{client} for {now - request.began:.1f} s"
 
 
-def death(code: int, reading: Seat, now: float, *, stack: str = "", oom: tuple[int, float] | None = None) -> str:
-    """How a worker ended, in lines: one when it just ended, all that is known when it was killed or had work in hand.
+def death(
+    code: int,
+    reading: Seat,
+    now: float,
+    *,
+    last: InProgress | None = None,
+    stack: str = "",
+    oom: tuple[int, float] | None = None,
+) -> str:
+    """How a worker ended, in lines: one when it just ended, else all that is known.
 
-    `code` as os.waitstatus_to_exitcode() gives it; `oom` is by how many the control group's count of OOM kills rose,
-    and within how many seconds; None where nobody counts, or where it has nothing to say.
+    `code` as os.waitstatus_to_exitcode() gives it; `last` is the request that it was handed last; `oom` is by how many
+    the control group's count of OOM kills rose, and within how many seconds; None where nobody counts, or where it has
+    nothing to say.
     """
     requests = reading.in_progress
-    if code >= 0 and not requests:
+    if code == 0 and not requests:
         return ending(code)
     return "\n".join(
         (
             ending(code) + (f" while serving {requests[0].line!r}" if requests else ""),
             f"generation {reading.generation}, {reading.requests} requests served, up {now - reading.born:.1f} s",
             *(serving(request, now) for request in requests),
+            *([_answered(last, now)] if last and not requests else []),
+            *([_by_itself(code)] if code > 0 else []),
             *([_memory(*oom)] if oom else []),
             *bounded(stack),
         )
     )
+
+
+def _answered(request: InProgress, now: float) -> str:
+    client = f" of {safe(request.client)}" if request.client else ""
+    begun = f"begun {now - request.began:.1f} s before"
+    return f"with nothing in hand; the last call was for {request.line!r}{client}, {begun}"
+
+
+def _by_itself(code: int) -> str:
+    """What an exit code that is not 0 says; ours ends with 1 alone."""
+    if code == OWN:
+        return "it ended by an error: the traceback is in this log, or on stderr where the log could not be written"
+    return f"the server never exits with {code}: an application ended the process, by os._exit() or in C code"
 
 
 def _memory(kills: int, seconds: float) -> str:

@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from typing import NoReturn
 
+OWN = 1  # the exit code of a child that ends by an error of its own
 NAMES = {number.value: number.name for number in signal.Signals}
 
 
@@ -38,7 +39,7 @@ def fork(name: str, main: Callable[[], int | None]) -> int:
 
 def _live(name: str, main: Callable[[], int | None]) -> NoReturn:
     """The child's whole life: `os._exit` keeps it from running its parent's exit handlers and buffers."""
-    status = 1
+    status = OWN
     try:
         status = main() or 0
     except BaseException:  # the last frame of a process: whatever happened must be said, then it ends

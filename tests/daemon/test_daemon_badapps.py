@@ -44,7 +44,7 @@ def serves(daemon: Daemon) -> None:
 @pytest.mark.parametrize(
     ("deed", "ending"),
     [
-        ("leave", "exited with 3"),
+        ("leave", "exited with 3 while serving 'GET /leave HTTP/1.1'"),
         ("crash", "was killed by SIGSEGV"),
         ("close_all", "exited with 1"),
     ],
@@ -54,6 +54,14 @@ def test_a_worker_that_ends_by_its_application_is_replaced(daemon: Daemon, deed:
     daemon.errors.wait_for(rf"\[error\] .*worker \d+ \(pid \d+\) {ending}")
     daemon.settled(3)
     serves(daemon)
+
+
+def test_who_closes_our_descriptors_is_named(daemon: Daemon) -> None:
+    """Its worker can write the error log no more: with one that is a file its own words are on stderr alone."""
+    daemon.say(b"GET /close_all HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    daemon.errors.wait_for(r"\[error\] .*worker \d+ \(pid \d+\) exited with 1")
+    daemon.errors.wait_for(r"^    .*'GET /close_all HTTP/1.1' of 127.0.0.1")
+    daemon.errors.wait_for(r"^    it ended by an error: the traceback is in this log, or on stderr")
 
 
 def test_an_exit_in_python_is_a_failure_of_the_request(daemon: Daemon) -> None:

@@ -20,17 +20,27 @@ def death(code: int, *requests: InProgress, **more: Any) -> list[str]:
     return forensics.death(code, seat(*requests), 105.0, **more).split("\n")
 
 
-def test_an_exit_with_nothing_in_hand_is_one_line() -> None:
-    assert death(3) == ["exited with 3"]
-    assert death(0, stack="something old", oom=(0, 1.0)) == ["exited with 0"]
+def test_an_exit_without_an_error_and_with_nothing_in_hand_is_one_line() -> None:
+    assert death(0, last=QUICK, stack="something old", oom=(0, 1.0)) == ["exited with 0"]
+
+
+def test_an_exit_by_an_error_of_ours_tells_where_the_traceback_is() -> None:
+    assert death(1, last=SLOW) == [
+        "exited with 1",
+        "generation 2, 1234 requests served, up 60.0 s",
+        "with nothing in hand; the last call was for 'GET /slow HTTP/1.1' of 192.0.2.1, begun 5.0 s before",
+        "it ended by an error: the traceback is in this log, or on stderr where the log could not be written",
+    ]
+    assert len(death(1)) == 3
 
 
 def test_an_exit_names_all_requests_in_hand() -> None:
-    assert death(3, SLOW, QUICK) == [
+    assert death(3, SLOW, QUICK, last=QUICK) == [
         "exited with 3 while serving 'GET /slow HTTP/1.1'",
         "generation 2, 1234 requests served, up 60.0 s",
         "serving 'GET /slow HTTP/1.1' of 192.0.2.1 for 5.0 s",
         r"serving 'GET /quick\n HTTP/1.1' for 3.0 s",
+        "the server never exits with 3: an application ended the process, by os._exit() or in C code",
     ]
 
 
