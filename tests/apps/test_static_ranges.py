@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forkserver.apps.ranges import MOST, wanted
+from forkserver.http.ranges import MOST, wanted
 
 SIZE = 1000
 
