@@ -21,6 +21,7 @@ QUOTED = rb'"(?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff]
 # RFC 9112 section 2.2: a server should skip an empty line before the request line; a few are plenty
 LEADING_LINES = 4
 FIRST_BYTE = re.compile(TCHAR)  # with `match`: how a method begins
+TLS_HANDSHAKE = b"\x16"  # how a client begins that would speak TLS (RFC 8446 section 5.1)
 
 # RFC 9112 section 3:  request-line = method SP request-target SP HTTP-version
 # RFC 9112 section 2.3:  HTTP-version = "HTTP/" DIGIT "." DIGIT, case-sensitive

@@ -31,6 +31,14 @@ def outcome(parser: Parser, data: bytes) -> Head | int | None:
         return refusal.status
 
 
+@pytest.mark.parametrize("size", [1, 2, 12])
+def test_a_client_that_would_speak_tls_is_told_that_nobody_does(size: int) -> None:
+    with pytest.raises(BadRequest, match="this looks like TLS, and this address speaks plain HTTP"):
+        Parser().parse(b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03\n"[:size])
+    with pytest.raises(BadRequest, match="this is not how a request begins"):
+        Parser().parse(b"\x15\x03\x01")
+
+
 @given(STREAMS, LIMITS)
 def test_every_cut_gives_the_same_outcome(data: bytes, limits: HeadLimits) -> None:
     whole = outcome(Parser(limits), data)
