@@ -297,5 +297,4 @@ class Calls:
         if poll.poll(self.crew.limits.write_timeout * 1000):
             self.transmit(call)
         else:
-            self.tick()
             self.delivery.abort(connection, "the client takes nothing")

@@ -100,7 +100,7 @@ class Delivery:
             if outcome is Flushed.DONE:
                 self._finish(connection)
             elif outcome is Flushed.STARVED:
-                connection.pause()
+                connection.pause(self.clock.now)
             else:
                 connection.resume(self.clock.now)
 
