@@ -85,6 +85,13 @@ def grow(environ: Environ) -> bytes:
     return b"grown"
 
 
+def devour(environ: Environ) -> bytes:
+    """More and more, up to 1 GiB."""
+    for _ in range(64):
+        HOARD.append(bytearray(b"x" * (16 << 20)))
+    return b"satisfied"
+
+
 def handle(environ: Environ) -> bytes:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     return b"handled"
@@ -124,6 +131,7 @@ DEEDS: dict[str, Callable[[Environ], bytes]] = {
         fork_and_terminate,
         close_all,
         grow,
+        devour,
         handle,
         spin,
         insist,

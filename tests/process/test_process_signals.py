@@ -97,7 +97,7 @@ def test_a_child_never_returns_and_says_why(capfd: pytest.CaptureFixture[str], e
     def child() -> None:
         raise error
 
-    assert status_of(child) == 1
+    assert status_of(child) == forking.FAULT
     told = capfd.readouterr().err
     assert "forkserver: child[" in told
     assert "ended by an error of its own\nTraceback" in told
