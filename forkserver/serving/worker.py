@@ -88,8 +88,8 @@ class Worker(Parts):
     def _patience(self) -> float:
         """Seconds to sleep at most; with nobody to look after, as long as we are in office."""
         crowded = self.calls is not None and self.calls.crew.surplus > 0
-        busy = crowded or self.connections.by_descriptor or not self.hosting.rests
-        if busy or self.upkeep.leaving or not self.connections.doors.open:
+        visited = self.connections.by_descriptor or not self.hosting.rests
+        if crowded or visited or self.upkeep.leaving or not self.connections.doors.open:
             return max(0.0, self.upkeep.due - self.clock.now)
         return self.tenure.patience(self.upkeep.due)
 
