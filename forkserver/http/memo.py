@@ -28,8 +28,8 @@ class Memo(Generic[K, V]):
     `weight`, as `weigh(key, value)` tells, or else the size of the key: for results about as large as the bytes they
     were made from.  A result that would take more than an eighth of the weight is not kept.
 
-    `young` may be read directly where a call would cost too much; on a miss there, ask `get`.  Threads may
-    share a memo: each step is one dictionary operation, and a race loses a result at worst.
+    `young` may be read directly where a call would cost too much; on a miss there, ask `get` or `recall`.  Threads
+    may share a memo: each step is one dictionary operation, and a race loses a result at worst.
     """
 
     __slots__ = ("_entries", "_room", "_seen", "_weigh", "_weight", "old", "young")
@@ -50,6 +50,19 @@ class Memo(Generic[K, V]):
             value = self.old.get(key)
             if value is not None:
                 self.put(key, value)
+        return value
+
+    def recall(self, key: K, make: Callable[[K], V]) -> V:
+        """The result for a key that is not among the young: an old one, else what `make` gives, which is offered.
+
+        What `make` raises comes through, and leaves no trace.
+        """
+        value = self.old.get(key)
+        if value is not None:
+            self.put(key, value)
+        else:
+            value = make(key)
+            self.offer(key, value)
         return value
 
     def offer(self, key: K, value: V) -> bool:

@@ -42,6 +42,23 @@ def test_what_is_offered_once_is_not_kept() -> None:
     assert memo.get(b"twice") == 2
 
 
+def test_what_is_recalled_is_made_until_it_comes_again() -> None:
+    memo: Memo[bytes, int] = Memo(4, 1000)
+    made: list[bytes] = []
+
+    def make(key: bytes) -> int:
+        made.append(key)
+        return len(made)
+
+    assert [memo.recall(b"a", make), memo.recall(b"a", make)] == [1, 2]
+    assert memo.young == {b"a": 2}
+    for number in range(4):
+        memo.put(b"%d" % number, number)
+    assert memo.old == {b"a": 2, **{b"%d" % number: number for number in range(3)}}
+    assert memo.recall(b"a", make) == 2
+    assert memo.young == {b"3": 3, b"a": 2}
+
+
 def test_a_flood_of_offers_is_forgotten() -> None:
     memo: Memo[bytes, int] = Memo(4, 1000)
     memo.offer(b"early", 1)
