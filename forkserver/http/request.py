@@ -62,18 +62,20 @@ class Ends:
 
 
 class Asked:
-    """What a head asks for, and of whom: all that its bytes settle; one object for requests of the same bytes.
+    """What a head asks for, and of whom: all that its bytes settle.
 
     `script` is the mount's prefix without a slash at its end: "" or "/shop"; `path` is what of the decoded path lies
     below the mount, begins with "/" or is "".  `scheme` is "http" or, where a trusted proxy says so, "https"; `ends`
-    are those that such a proxy tells of, None where the connection's own hold.  `note` is for the application at
-    the mount, to keep what it has worked out from all this.
+    are those that such a proxy tells of, None where the connection's own hold.  Where it is `kept`, further requests
+    of the same bytes are given this very object, and `note` is for the application at the mount, to keep what it has
+    worked out from all this.
     """
 
-    __slots__ = ("ends", "head", "note", "path", "scheme", "script")
+    __slots__ = ("ends", "head", "kept", "note", "path", "scheme", "script")
 
     def __init__(self, head: Head, script: str, path: str, scheme: str = "http", ends: Ends | None = None) -> None:
         self.head, self.script, self.path, self.scheme, self.ends = head, script, path, scheme, ends
+        self.kept = False
         self.note: Any = None
 
 

@@ -61,7 +61,7 @@ class Calls:
     ) -> None:
         """Call the application, or have it called, and answer as far as there is an answer."""
         crew, clock = self.crew, self.clock
-        call = Call(known.asked, body, clock.wall, connection, known.mount, crew)
+        call = Call(known, body, clock.wall, connection, known.mount, crew)
         try:
             if not crew.enter(call, known.line, clock.now):
                 self._part_from(call)
@@ -132,11 +132,9 @@ class Calls:
 
     def _note(self, connection: Connection, known: Known, shape: Shape, wire: bytes, size: int) -> None:
         """Log a reply for a peer that had none like it in this second."""
-        connection.moved = len(wire)
-        line = self.delivery.enter_log(connection, shape.reply(known, wire, size, len(wire)))
-        connection.moved = 0
+        line = self.delivery.note(connection, known.head, shape, size, len(wire))
         if known.kept and self.ledger.format.repeatable:
-            known.note(connection.peer, shape, line, self.clock.second)
+            known.keep_line(connection.peer, shape, line, self.clock.second)
 
     def _part_from(self, call: Call) -> None:
         """Another thread has it, or will."""

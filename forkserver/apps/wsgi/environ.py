@@ -64,10 +64,10 @@ def base_of(
     }
 
 
-def template_of(base: Environ, asked: Asked) -> Environ:
+def environ_of(base: Environ, asked: Asked) -> Environ:
     """What is the same for every request of the same bytes.
 
-    Where no host was asked for, SERVER_NAME is still to be told.
+    The ends of its connection are still to be told; where no host was asked for, SERVER_NAME is still to be told.
     """
     environ = base.copy()
     line, fields, host = asked.head[:3]
