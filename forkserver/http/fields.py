@@ -135,9 +135,6 @@ class Name(NamedTuple):
     rule: Callable[[bytes], Effect] | None  # what a value of it means to the protocol; None: nothing
 
 
-_NAMES: Memo[bytes, Name] = Memo(256, 8 << 10)  # as they were sent, which are tokens
-
-
 def split_line(line: bytes) -> tuple[str, bytes]:
     """(lower-case name, value without white space around) of a field line given without its CRLF.
 
@@ -169,11 +166,11 @@ def _read(line: bytes) -> Line:
     All others are looked at by `split_line`.
     """
     before, colon, after = line.partition(b":")
-    name = _NAMES.young.get(before)
+    name = _NAMES.get(before)
     value = after.decode("latin-1")
     if name is None or not (colon and value.isascii() and value.isprintable()):
         split_line(line)
-        name = _NAMES.recall(before, _name)
+        name = _NAMES[before]
     return (name.text, value.strip(" \t")), name.rule(after.strip(grammar.WHITE)) if name.rule else None
 
 
@@ -195,13 +192,17 @@ def _always(effect: Effect) -> Callable[[bytes], Effect]:
     return lambda _: effect
 
 
+_NAMES: Memo[bytes, Name] = Memo(256, 8 << 10, make=_name)  # as they were sent
+
+
 class FieldReader:
     """Reads field blocks, and remembers their lines: in a new block, mostly one or two are new."""
 
     def __init__(self, count: int) -> None:
         """Of blocks of at most `count` lines."""
         self._count = count
-        self._lines: Memo[bytes, Line] = Memo(512, 32 << 10)
+        self._lines: Memo[bytes, Line] = Memo(512, 32 << 10, make=_read)
+        self._line = self._lines.__getitem__
 
     def read(self, block: bytes, minor: int) -> Fields:
         """Read the field lines of a head of HTTP/1.`minor`, given without the CRLF of the last.
@@ -210,23 +211,22 @@ class FieldReader:
         (RFC 3875 section 4.1.18); where that twin is there as well, somebody is trying to pass for it: 400.
         Raises BadRequest 400, 413, 417, 431, 501.
         """
-        young, recall = self._lines.young, self._lines.recall
         raw = block.split(b"\r\n") if block else []
         if len(raw) > self._count:
             raise BadRequest(431, "there are too many fields")
-        lines = [young.get(line) or recall(line, _read) for line in raw]
-        effects = [effect for _, effect in lines if effect]
-        items = tuple([item for item, _ in lines])
+        items: tuple[Item, ...]
+        effects: tuple[Effect | None, ...]
+        items, effects = zip(*map(self._line, raw), strict=True) if raw else ((), ())
+        meant = list(filter(None, effects))
         values = dict(items)
-        shadows = [effect.shadow for effect in effects if effect.shadow]
-        if shadows:
+        if shadows := [effect.shadow for effect in meant if effect.shadow]:
             if not values.keys().isdisjoint(shadows):
                 raise BadRequest(400, "a field with an underscore passes for one with a dash")
             items = tuple([item for item in items if "_" not in item[0]])
             values = dict(items)
         if len(values) != len(items):
             values = _joined(items)
-        return _fields(items, values, effects, minor)
+        return _fields(items, values, meant, minor)
 
 
 def _joined(items: Sequence[Item]) -> dict[str, str]:

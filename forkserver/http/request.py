@@ -157,11 +157,12 @@ class Parser:
         self._limits = limits
         self._harmless = min(limits.line, limits.field, limits.fields)  # bytes that can break no size limit
         self._heads: Memo[bytes, Head] = Memo(512, 64 << 10)
-        self._lines: Memo[bytes, RequestLine] = Memo(1024, 128 << 10)
-        # One for each version: some fields mean nothing, or are wrong, in HTTP/1.0.
-        self._blocks: tuple[Memo[bytes, Fields], ...] = tuple(Memo(256, 64 << 10) for _ in (0, 1))
+        self._lines: Memo[bytes, RequestLine] = Memo(1024, 128 << 10, make=parse_line)
         self._reader = FieldReader(limits.count)
-        self._readers = tuple(partial(self._reader.read, minor=minor) for minor in (0, 1))
+        # One for each version: some fields mean nothing, or are wrong, in HTTP/1.0.
+        self._blocks: tuple[Memo[bytes, Fields], ...] = tuple(
+            Memo(256, 64 << 10, make=partial(self._reader.read, minor=minor)) for minor in (0, 1)
+        )
 
     def parse(self, buffer: bytes) -> Head | None:
         """Read the head at the start of `buffer`; None when it is not whole yet.
@@ -171,14 +172,14 @@ class Parser:
         """
         # Without an empty line this asks for the first three bytes: no whole head, so never known.
         raw = buffer[: buffer.find(b"\r\n\r\n") + 4]
-        return self._heads.young.get(raw) or self._heads.get(raw) or self._parse(buffer, raw)
+        return self._heads.get(raw) or self._parse(buffer, raw)
 
     def knows(self, raw: bytes) -> bool:
         """Whether these bytes, just read, are a head whose line and fields have both come before.
 
         What is made for others may be kept for the next who sends them: it is hardly for once.
         """
-        return raw in self._heads.young
+        return raw in self._heads
 
     def _parse(self, buffer: bytes, raw: bytes) -> Head | None:
         """A head that is new.  Nearly every one can be taken as it is; of others it is found out what is wrong."""
@@ -214,18 +215,17 @@ class Parser:
     def _head(self, text: bytes, raw: bytes) -> Head:
         """The head of `text`, which is `raw` without the empty lines around it."""
         line_text, _, block = text.partition(b"\r\n")
-        lines = self._lines
-        line = lines.young.get(line_text) or lines.recall(line_text, parse_line)
+        line = self._lines[line_text]
         minor = line.minor
         blocks = self._blocks[minor]
-        fields = blocks.young.get(block) or blocks.recall(block, self._readers[minor])
+        fields = blocks[block]
         # RFC 1945 section 8.3; in HTTP/1.1 a request without a length has no body (RFC 9112 section 6.3)
         if not minor and not fields.sized and line.method in ("POST", "PUT"):
             raise BadRequest(411, "a POST or PUT of HTTP/1.0 needs a Content-Length")
         keep_alive = not fields.close and (minor > 0 or fields.keep)
         host = host_of(line.authority or fields.host or "")
         head = Head(line, fields, host, fields.length, keep_alive, len(raw))
-        if block in blocks.young and line_text in lines.young:  # else it hardly comes again
+        if block in blocks and line_text in self._lines:  # else it hardly comes again
             self._heads.put(raw, head)
         return head
 

@@ -80,7 +80,7 @@ class Calls:
                 return
             # The short way of a reply like one before: nothing but its date and its body is new.
             key = (response.status, response.fields, response.length, len(content), known.manner)
-            shape = self.shapes.young.get(key)
+            shape = self.shapes.get(key)
             if shape is None:
                 self._learn(connection, key, response)
                 return
@@ -119,7 +119,7 @@ class Calls:
     def _learn(self, connection: Connection, key: ShapeKey, response: Response) -> None:
         """A reply of a shape that is not among the young: the long way, and it is kept for the next time."""
         bodied = connection.head is not None and has_body(connection.head.line.method, response.status)
-        known = self.shapes.get(key)
+        known = self.shapes.find(key)
         reply = self.delivery.answer(connection, response)
         if known is None and bodied and reply.keep and not reply.source:
             self.shapes.put(key, Shape(reply))

@@ -202,7 +202,7 @@ class Conversations:
         if not raw or connection.passed:
             return Known(head, mount, connection.passed)
         assert self.calls is not None
-        known = self.calls.known.get(raw)
+        known = self.calls.known.find(raw)
         if known is None:
             known = Known(head, mount)
             known.kept = True

@@ -67,8 +67,7 @@ class Replies:
     def refresh(self, request: bytes, ready: Ready, second: int, date: bytes) -> bool:
         """Make it the reply of this second; False, and forgotten, when it is not true any more."""
         if not ready.still():
-            self.memo.young.pop(request, None)
-            self.memo.old.pop(request, None)
+            self.memo.forget(request)
             return False
         ready.wire = b"".join((ready.before, date, ready.after, ready.body))
         ready.second = second

@@ -187,7 +187,7 @@ class Worker:
             return
         except OSError:
             data = b""
-        ready = self.replies.memo.young.get(data)
+        ready = self.replies.memo.get(data)
         clock = self.clock
         if ready is not None and not connection.buffer and (ready.second == clock.second or self._renew(data, ready)):
             wire = ready.wire
@@ -223,7 +223,7 @@ class Worker:
         else:
             connection.since = clock.now
             calls = self.calls
-            if calls is not None and (known := calls.known.young.get(data)) and connection.passed is None:
+            if calls is not None and (known := calls.known.get(data)) and connection.passed is None:
                 connection.head, connection.mount = known.head, known.mount
                 connection.began, connection.received = clock.wall, len(data)
                 calls.begin(connection, known, b"")

@@ -27,12 +27,12 @@ def test_what_is_kept_is_bounded_in_number_and_size() -> None:
     replies = Replies()
     for number in range(3 * ENTRIES):
         replies.keep(b"%d" % number, ready())
-    assert len(replies.memo.young) + len(replies.memo.old) <= 2 * ENTRIES
+    assert len(replies.memo) + len(replies.memo.old) <= 2 * ENTRIES
     for number in range(2000):
         large = ready()
         large.body = bytes(LARGEST)
         replies.keep(b"large %d" % number, large)
-    kept = [*replies.memo.young.values(), *replies.memo.old.values()]
+    kept = [*replies.memo.values(), *replies.memo.old.values()]
     assert sum(len(one.body) for one in kept) <= 32 << 20
 
 
