@@ -116,7 +116,7 @@ def head_parts(
     section 5.5), for a field in `OWNED`, a negative length, and for length and chunked together.
     """
     key = (status, fields, length, chunked, connection, server)
-    parts = _HEADS.get(key)
+    parts = _HEADS.find(key)
     if parts is None:
         parts = _head_parts(key)
         _HEADS.put(key, parts)
@@ -133,7 +133,7 @@ def _head_parts(key: _Key) -> tuple[bytes, bytes]:
         raise ValueError("a body is chunked or has a length, not both")
     if connection not in CONNECTION:
         raise ValueError(f"Connection cannot be {connection!r}")
-    block = _BLOCKS.get(fields)
+    block = _BLOCKS.find(fields)
     if block is None:
         block = _block(fields)
         _BLOCKS.put(fields, block)
