@@ -82,7 +82,7 @@ def test_a_site_answers_without_anything_in_between(folder: str, web: str) -> No
 def test_a_factory_and_the_error_log(folder: str) -> None:
     app = loaded("pages_site:make()", folder, env=(("SECRET", "0123456789abcdef"),))
     lines: list[str] = []
-    app.employ(threads=8, workers=2, errors=lines.append)
+    app.employ(threads=8, errors=lines.append)
     call = call_of("GET /m/", script="/m")
     assert Taken(call, app.respond(call)).body == b"sorry"
     assert lines[0].startswith("[/m]: GET /m/ failed:\nTraceback")
