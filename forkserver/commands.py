@@ -18,12 +18,13 @@ from typing import Any
 
 from forkserver import config as configuration
 from forkserver import daemon, onthespot
-from forkserver.assembly import Server, default_places
+from forkserver.assembly import Server, default_places, foreseen
 from forkserver.config import Config, describe
 from forkserver.config.ini import ConfigError
 from forkserver.config.options import Limits
 from forkserver.config.options import Server as ServerOptions
 from forkserver.config.sources import peek
+from forkserver.log import STANDARD, is_path
 from forkserver.process.control import ControlClient, NotRunning
 from forkserver.watching import beside
 
@@ -161,9 +162,9 @@ def start(arguments: Arguments, kinds: Kinds) -> int:
     """Begin a `run` that detaches itself, and wait for its word."""
     path = find_file(arguments)
     config = load(path, kinds)
-    slow = config.log.slow if config.log.slow_after else "none"
+    slow = config.log.slow if config.log.slow_after and not is_path(config.log.error) else "none"
     for name, where in (("access", config.log.access), ("error", config.log.error), ("slow", slow)):
-        if where in ("stdout", "stderr"):
+        if where in STANDARD:
             print(f"forkserver: in the background {where} leads nowhere: give [log] {name} a file", file=sys.stderr)
     reader, writer = os.pipe()
     command = [sys.executable, "-m", "forkserver", "run", "--ready-fd", str(writer), path]
@@ -254,6 +255,7 @@ def status(arguments: Arguments, kinds: Kinds) -> int:
 
 
 def check(arguments: Arguments, kinds: Kinds) -> int:
+    """No code of an application is run: whoever checks may be another user than the one who serves."""
     path = find_file(arguments)
     config = load(path, kinds)
     if arguments.show:
@@ -261,6 +263,8 @@ def check(arguments: Arguments, kinds: Kinds) -> int:
     if arguments.diff:
         for line in describe.diff(_running(path, kinds), config) or ["no differences"]:
             say(line)
+    if absent := foreseen(config, kinds):
+        raise Refusal(WRONG, "\n".join(absent), named=False)
     if not (arguments.show or arguments.diff):
         say(f"{path}: good")
     return DONE

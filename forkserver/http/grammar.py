@@ -21,6 +21,7 @@ QUOTED = rb'"(?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff]
 # RFC 9112 section 2.2: a server should skip an empty line before the request line; a few are plenty
 LEADING_LINES = 4
 FIRST_BYTE = re.compile(TCHAR)  # with `match`: how a method begins
+TLS_HANDSHAKE = b"\x16"  # how a client begins that would speak TLS (RFC 8446 section 5.1)
 
 # RFC 9112 section 3:  request-line = method SP request-target SP HTTP-version
 # RFC 9112 section 2.3:  HTTP-version = "HTTP/" DIGIT "." DIGIT, case-sensitive
@@ -36,6 +37,7 @@ FOREIGN_VERSION = re.compile(rb"%b [!-~]+ HTTP/[02-9]\.[0-9]" % TOKEN)
 LONG_METHOD = re.compile(rb"%b{%d,} [!-~]+ HTTP/1\.[0-9]" % (TCHAR, METHOD_MAX + 1))
 WITH_FRAGMENT = re.compile(rb"%b [!-~]+ HTTP/1\.[0-9]" % TOKEN)
 WITHOUT_VERSION = re.compile(rb"%b [!-~]+" % TOKEN)
+RAW_TARGET = re.compile(rb"%b [!-~\x80-\xff]+ HTTP/1\.[0-9]" % TOKEN)
 
 # RFC 9112 section 3.2.2:  absolute-form = absolute-URI, of the schemes that an HTTP server answers for
 ABSOLUTE_FORM = re.compile(rb"(?i:https?)://([^/?]*)(/[^?]*)?(?:\?(.*))?")

@@ -120,7 +120,7 @@ class Request:
 
         For applications that are `blocking` alone.  `respond` returns the same response in the end, with an iterable
         of what is still to come for its body.  Taking a piece may wait for the client, and raises
-        ConnectionAbortedError once there is none any more.
+        ConnectionAbortedError once there is none any more.  For a reply without a body they are dropped.
         """
         raise NotImplementedError
 
@@ -241,8 +241,15 @@ def _start(buffer: bytes) -> int:
         return start
     unsettled = (b"", b"\r") if start < 2 * grammar.LEADING_LINES else (b"",)
     if buffer[start:] not in unsettled:
-        raise BadRequest(400, "this is not how a request begins")
+        raise BadRequest(400, _stranger(buffer[start : start + 1]))
     return len(buffer)
+
+
+def _stranger(first: bytes) -> str:
+    """Why nothing that begins with this byte is a request."""
+    if first == grammar.TLS_HANDSHAKE:
+        return "this looks like TLS, and this address speaks plain HTTP"
+    return "this is not how a request begins"
 
 
 def host_of(authority: str) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -12,9 +14,7 @@ from typing import Any
 
 Environ = dict[str, Any]
 
-for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGHUP, signal.SIGUSR1):
-    signal.signal(number, lambda number, frame: sys.exit(f"signal {number}"))
-
+UNNOTICED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE)
 HOARD: list[bytearray] = []
 
 
@@ -46,6 +46,45 @@ def fork_and_stay(environ: Environ) -> bytes:
     return b"%d" % pid
 
 
+def fork_and_terminate(environ: Environ) -> bytes:
+    """The exit codes of a child, and of a child of a child, that are ended by TERM, as those of a pool are."""
+    return repr((terminated(wait), terminated(terminate))).encode()
+
+
+def wait(begun: int) -> None:
+    os.write(begun, b".")
+    signal.pause()
+
+
+def terminate(begun: int) -> None:
+    if terminated(wait) == -signal.SIGTERM:
+        wait(begun)
+
+
+def terminated(target: Callable[[int], None]) -> int | None:
+    """The exit code of a process that is ended once it has written a byte."""
+    reader, writer = os.pipe()
+    process = multiprocessing.get_context("fork").Process(target=target, args=(writer,))
+    process.start()
+    os.close(writer)
+    os.read(reader, 1)
+    os.close(reader)
+    process.terminate()
+    process.join()
+    return process.exitcode
+
+
+def send_signals(environ: Environ) -> bytes:
+    """By which signals programs end that are sent those of which a worker takes no notice."""
+    return b" ".join(b"%d" % ending_by(number) for number in UNNOTICED)
+
+
+def ending_by(number: signal.Signals) -> int:
+    with subprocess.Popen(["sleep", "3600"]) as program:
+        program.send_signal(number)
+        return program.wait()
+
+
 def close_all(environ: Environ) -> bytes:
     os.closerange(3, 4096)
     return b"closed"
@@ -54,6 +93,13 @@ def close_all(environ: Environ) -> bytes:
 def grow(environ: Environ) -> bytes:
     HOARD.append(bytearray(b"x" * (64 << 20)))
     return b"grown"
+
+
+def devour(environ: Environ) -> bytes:
+    """More and more, up to 1 GiB."""
+    for _ in range(64):
+        HOARD.append(bytearray(b"x" * (16 << 20)))
+    return b"satisfied"
 
 
 def handle(environ: Environ) -> bytes:
@@ -84,9 +130,37 @@ def fine(environ: Environ) -> bytes:
     return b"fine %d" % os.getpid()
 
 
+ENDED_WHILE_LOADING = terminated(wait)
+
+for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGHUP, signal.SIGUSR1):
+    signal.signal(number, lambda number, frame: sys.exit(f"signal {number}"))
+
+
+def ended_while_loading(environ: Environ) -> bytes:
+    """The exit code of a process that was forked and ended by TERM while the application was loaded."""
+    return repr(ENDED_WHILE_LOADING).encode()
+
+
 DEEDS: dict[str, Callable[[Environ], bytes]] = {
     f"/{deed.__name__}": deed
-    for deed in (leave, exit_politely, crash, fork, fork_and_stay, close_all, grow, handle, spin, insist, sleep, fine)
+    for deed in (
+        leave,
+        exit_politely,
+        crash,
+        fork,
+        fork_and_stay,
+        fork_and_terminate,
+        ended_while_loading,
+        send_signals,
+        close_all,
+        grow,
+        devour,
+        handle,
+        spin,
+        insist,
+        sleep,
+        fine,
+    )
 }
 
 

@@ -34,6 +34,14 @@ def outcome(parser: Parser, data: bytes) -> Head | int | None:
         return refusal.status
 
 
+@pytest.mark.parametrize("size", [1, 2, 12])
+def test_a_client_that_would_speak_tls_is_told_that_nobody_does(size: int) -> None:
+    with pytest.raises(BadRequest, match="this looks like TLS, and this address speaks plain HTTP"):
+        Parser().parse(b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03\n"[:size])
+    with pytest.raises(BadRequest, match="this is not how a request begins"):
+        Parser().parse(b"\x15\x03\x01")
+
+
 @given(STREAMS, LIMITS)
 def test_every_cut_gives_the_same_outcome(data: bytes, limits: HeadLimits) -> None:
     whole = outcome(Parser(limits), data)
@@ -163,3 +171,19 @@ def test_no_reason_quotes_the_peer() -> None:
         Parser().parse(request(b"<script>"))
     assert "script" not in refusal.value.why
     assert str(refusal.value.status) in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (b"GET /caf\xc3\xa9 HTTP/1.1", "the target has letters that are not ASCII and not percent-encoded"),
+        (b"GET /?q=\xe9 HTTP/1.0", "the target has letters that are not ASCII and not percent-encoded"),
+        (b"GET /a#b HTTP/1.1", "the target has a fragment"),
+        (b"GET /a", "the request line has no HTTP version"),
+        (b"GET /a b HTTP/1.1", "the request line is malformed"),
+    ],
+)
+def test_the_reason_says_what_to_mend(line: bytes, why: str) -> None:
+    with pytest.raises(BadRequest) as refusal:
+        Parser().parse(line + b"\r\nHost: x\r\n\r\n")
+    assert (refusal.value.status, refusal.value.why) == (400, why)

@@ -98,6 +98,26 @@ def test_a_request_that_lasts_is_no_slow_one() -> None:
     assert not slot.in_progress()[0].lasts
 
 
+def test_the_last_request_is_known_when_it_is_answered() -> None:
+    slot = Scoreboard(1).slots[0]
+    assert slot.last() is None
+    one, other, _ = (slot.desk(number) for number in range(3))
+    assert slot.last() is None
+    other.begin(b"GET /first HTTP/1.1", "", 1.0, 0.0)
+    one.begin(b"GET /second HTTP/1.1", "192.0.2.1", 2.0, 0.0)
+    one.note(2)
+    read = slot.in_progress()[1]
+    other.end()
+    one.end()
+    last = slot.last()
+    assert last == read
+    assert slot.in_progress() == ()
+    assert slot.noted(read) == 2
+    one.begin(b"GET /third HTTP/1.1", "", 3.0, 0.0)
+    one.note(1)
+    assert slot.noted(read) == 0
+
+
 def test_many_requests_are_in_progress_and_the_longest_comes_first() -> None:
     slot = Scoreboard(2).slots[0]
     desks = [slot.desk(number) for number in range(DESKS)]

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from forkserver.apps.foreseeing import foresee
+from forkserver.apps.targets import parse_target
 from forkserver.apps.wsgi.bodies import answer
 from forkserver.apps.wsgi.environ import Environ, base_of, environ_of, tell_length
 from forkserver.apps.wsgi.filewrapper import FileWrapper
@@ -33,16 +35,20 @@ class Wsgi:
         """`prefix` is the mount's, without a slash at its end."""
         self.options = options
         self.place = prefix.encode("latin-1").decode("utf-8", "replace") or "/"
-        self.employ(threads=1, workers=1, errors=to_stderr)
+        self.employ(threads=1, errors=to_stderr)
+
+    def check(self) -> None:
+        """Raises AppError when there is none by what can be seen without running it."""
+        foresee(parse_target(self.options.wsgi), self.options.path)
 
     def load(self) -> None:
         """Raises AppError when there is no application to be had."""
         self._application: Application = load_application(self.options, self.place)
 
-    def employ(self, *, threads: int, workers: int, errors: Callable[[str], None]) -> None:
+    def employ(self, *, threads: int, errors: Callable[[str], None]) -> None:
         """What is the same for every request is settled now; a line written to `wsgi.errors` begins with the mount."""
         lines = Errors(f"[{self.place}]", errors)
-        self._base: Environ = base_of(self.options.env, lines, FileWrapper, threads=threads, workers=workers)
+        self._base: Environ = base_of(self.options.env, lines, FileWrapper, threads=threads)
 
     def close(self) -> None:
         """Has nothing to let go: PEP 3333 has no word for the end."""
@@ -62,7 +68,7 @@ class Wsgi:
         start = Start(request)
         result = self._application(environ, start)
         # The short way: one piece in a list, as most applications answer that are written for speed.
-        if type(result) is list and len(result) == 1 and start.made is not None and not start.wrote:
+        if type(result) is list and len(result) == 1 and start.made and not start.wrote:
             piece = result[0]
             if type(piece) is bytes:
                 status, fields, length_told = start.made

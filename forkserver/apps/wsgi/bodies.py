@@ -97,7 +97,7 @@ def _streamed(start: Start, stream: Stream) -> Response:
     """
     method = start.request.head.line.method
     more = True
-    if start.made is None or has_body(method, start.made[0]):
+    if not start.made or has_body(method, start.made[0]):
         more = stream.fetch()
     status, fields, length = _said(start)
     if not has_body(method, status):
@@ -112,6 +112,8 @@ def _file(start: Start, made: Made, wrapper: FileWrapper) -> Response | None:
     stretch = stretch_of(wrapper.filelike)
     if stretch is None or (length is not None and length > stretch.length):
         return None
+    # PEP 3333, "Optional Platform-Specific File Handling": until the end, or until Content-Length bytes have been
+    # written; so a file that is longer than that is no error, and nothing is said of it.
     size = stretch.length if length is None else length
     wanted = size and has_body(start.request.head.line.method, status)
     body = slice_of(stretch, size) if wanted else b""
@@ -134,8 +136,12 @@ def _close(result: object) -> None:
 
 def _said(start: Start) -> Made:
     """The head, which must have been told by now."""
-    if start.made is None:
-        raise WsgiError("the application has not called start_response")
+    if not start.made:
+        raise WsgiError(
+            "the application has not called start_response"
+            if start.made is None
+            else "the application goes on after start_response was refused"
+        )
     return start.made
 
 

@@ -56,11 +56,11 @@ _variable = Variables().__getitem__
 
 
 def base_of(
-    variables: Iterable[tuple[str, str]], errors: Errors, wrapper: Callable[..., Any], *, threads: int, workers: int
+    variables: Iterable[tuple[str, str]], errors: Errors, wrapper: Callable[..., Any], *, threads: int
 ) -> Environ:
     """What is the same for every request of a mount.
 
-    `variables` are those of its section; `threads` of one worker, and `workers`, may be inside the application at once.
+    `variables` are those of its section; `threads` of one worker may be inside the application at once.
     """
     given = {name: value for name, value in variables if name not in OF_REQUESTS and not name.startswith("HTTP_")}
     return {
@@ -70,7 +70,8 @@ def base_of(
         "wsgi.version": (1, 0),
         "wsgi.errors": errors,
         "wsgi.multithread": threads > 1,
-        "wsgi.multiprocess": workers > 1,
+        # Even where a single worker is wanted: while it drains or retires, its replacement answers, too.
+        "wsgi.multiprocess": True,
         "wsgi.run_once": False,
         "wsgi.input_terminated": True,
         "wsgi.file_wrapper": wrapper,

@@ -1,80 +1,15 @@
-"""What a section of the kind `wsgi` can say, and how its words are read.
+"""What a section of the kind `wsgi` can say.
 
-Knows spellings; imports nothing of what they name.
+Knows its options; imports nothing of what they name.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from typing import NamedTuple
 
-from forkserver.config.converters import boolean, existing_folder, listing, quoted
+from forkserver.apps.targets import env_option, path_option, target
+from forkserver.config.converters import boolean
 from forkserver.config.options import option
-
-_DOTTED = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
-_TARGET = re.compile(rf"({_DOTTED})(?::({_DOTTED})(\(\))?)?")
-_BETWEEN = re.compile(r"\n|(?<!\\),")
-_KEPT = re.compile(r"\\(\\*,)")  # a backslash that keeps a comma
-_TO_KEEP = re.compile(r"(\\*,)")
-_VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]*(.*)")
-
-
-class Target(NamedTuple):
-    """`module:attribute.path`, taken apart."""
-
-    module: str
-    attribute: str
-    factory: bool  # it is to be called, and gives the application
-
-
-def parse_target(text: str) -> Target:
-    """`module`, `module:attribute.path` or `module:factory()`; ValueError for anything else."""
-    found = _TARGET.fullmatch(text)
-    if not found or found[1].endswith(".py"):
-        raise ValueError(f"{quoted(text)} is not written as module:attribute{_hint(text)}")
-    return Target(found[1], found[2] or "application", bool(found[3]))
-
-
-def _hint(text: str) -> str:
-    """What was probably meant."""
-    name, _, attribute = text.partition(":")
-    if "/" in name or name.endswith(".py"):
-        module = name.removesuffix(".py").strip("/").rpartition("/")[2]
-        return f"; a module is named as in an import, {module}:{attribute or 'application'}, and path tells its folder"
-    if "(" in attribute:
-        return "; a factory is called without arguments, module:factory()"
-    return ", module:attribute.path or module:factory()"
-
-
-def target(text: str, folder: str) -> str:
-    """The text of a target that `parse_target` can read."""
-    parse_target(text)
-    return text
-
-
-def variables(text: str, folder: str) -> tuple[tuple[str, str], ...]:
-    """`NAME=VALUE`, several on a line with commas between; a comma of a value itself is written `\\,`."""
-    found: dict[str, str] = {}
-    for piece in filter(None, (piece.strip(" \t") for piece in _BETWEEN.split(text))):
-        matched = _VARIABLE.fullmatch(piece)
-        if not matched:
-            more = r"; a comma that belongs to a value is written \," if found and "=" not in piece else ""
-            raise ValueError(f"{quoted(piece)} is not written as NAME=VALUE{more}")
-        if matched[1] in found:
-            raise ValueError(f"{matched[1]} is given twice")
-        found[matched[1]] = _KEPT.sub(r"\1", matched[2])
-    return tuple(found.items())
-
-
-def variables_text(found: tuple[tuple[str, str], ...]) -> str:
-    """Variables as `variables` reads them."""
-    texts = [f"{name}={_TO_KEEP.sub(_one_more, value)}" for name, value in found]
-    return ", ".join([text + " " if text.endswith("\\") else text for text in texts])
-
-
-def _one_more(found: re.Match[str]) -> str:
-    return "\\" + found[1]
 
 
 @dataclass(frozen=True)
@@ -83,20 +18,12 @@ class WsgiOptions:
 
     wsgi: str = option(
         None,
-        target,
+        target("application"),
         "The application: module:attribute, or module:factory() for what a function gives; module alone stands for "
         "module:application.",
     )
-    path: tuple[str, ...] = option(
-        "", listing(existing_folder), "Folders in which modules are looked for before all others."
-    )
-    env: tuple[tuple[str, str], ...] = option(
-        "",
-        variables,
-        r"Variables of the environment, NAME=VALUE; a comma in a value is written \,. All applications share one "
-        "environment, so two mounts cannot give one variable two values.",
-        write=variables_text,
-    )
+    path: tuple[str, ...] = path_option()
+    env: tuple[tuple[str, str], ...] = env_option()
     validate: bool = option(
         "no", boolean, "Whether wsgiref.validate watches every call, which is slow: for finding faults."
     )
