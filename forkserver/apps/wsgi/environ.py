@@ -83,9 +83,19 @@ def environ_of(base: Environ, asked: Asked) -> Environ:
 
     The ends of its connection are still to be told; where no host was asked for, SERVER_NAME is still to be told.
     """
-    environ = base.copy()
     line, fields, host = asked.head[:3]
     values = fields.values
+    environ = base | {
+        "REQUEST_METHOD": line.method,
+        "SCRIPT_NAME": asked.script,
+        "PATH_INFO": asked.path,
+        "QUERY_STRING": line.query,
+        "REQUEST_URI": line.target,
+        "RAW_URI": line.target,
+        "SERVER_PROTOCOL": "HTTP/1.1" if line.minor else "HTTP/1.0",
+        "SERVER_NAME": host,
+        "wsgi.url_scheme": asked.scheme,
+    }
     environ.update(zip(map(_variable, values), values.values(), strict=True))
     environ.pop(_DROPPED, None)
     if len(fields.items) != len(values):
@@ -96,14 +106,6 @@ def environ_of(base: Environ, asked: Asked) -> Environ:
         environ["HTTPS"] = "on"
     if asked.user:
         environ["REMOTE_USER"], environ["AUTH_TYPE"] = asked.user.encode().decode("latin-1"), "Basic"
-    environ["REQUEST_METHOD"] = line.method
-    environ["SCRIPT_NAME"] = asked.script
-    environ["PATH_INFO"] = asked.path
-    environ["QUERY_STRING"] = line.query
-    environ["REQUEST_URI"] = environ["RAW_URI"] = line.target
-    environ["SERVER_PROTOCOL"] = "HTTP/1.1" if line.minor else "HTTP/1.0"
-    environ["SERVER_NAME"] = host
-    environ["wsgi.url_scheme"] = asked.scheme
     return environ
 
 
