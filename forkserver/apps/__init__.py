@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from forkserver.apps.app import App, AppError, BlockingApp
+from forkserver.apps.cgi import Cgi
 from forkserver.apps.redirect import Redirect
 from forkserver.apps.static import Static
 from forkserver.apps.wsgi import Wsgi
 
 __all__ = ["KINDS", "App", "AppError", "BlockingApp"]
 
-KINDS: dict[str, type[Any]] = {"redirect": Redirect, "static": Static, "wsgi": Wsgi}
+KINDS: dict[str, type[Any]] = {"cgi": Cgi, "redirect": Redirect, "static": Static, "wsgi": Wsgi}
