@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from forkserver.apps.wsgi import environ as environs
+from forkserver.apps import metavariables
 from forkserver.http.request import Ends
 from tests.apps.wsgi_calls import ENDS, Call, asked_of, call_of, environ_of, mounted, post_of, tells
 

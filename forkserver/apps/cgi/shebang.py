@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 LONGEST = 256  # bytes of the line that the kernel looks at (BINPRM_BUF_SIZE)
 
-_LINE = re.compile(rb"#![ \t]*(\S+)(?:[ \t]+(.*?))?[ \t]*(?:\n|\Z)")
+_LINE = re.compile(rb"#![ \t]*([^ \t\n]+)(?:[ \t]+([^\n]*?))?[ \t]*(?:\n|\Z)")
 _PYTHON = re.compile(r"python(?:3(?:\.[0-9]+)?)?")
 _FLAGS = re.compile(r"-[bBdEIOPqRsSuv]+")  # those that change the interpreter, and not what it runs
 
@@ -60,7 +60,7 @@ def trouble(line: bytes) -> str:
     if not program:
         return "it begins with no #! line, nor is it a program of this system"
     if line.partition(b"\n")[0].endswith(b"\r"):
-        return f"its first line ends with CR LF, so that its interpreter would be {program + chr(13)!r}"
+        return "its first line ends with CR LF, and the CR is taken for a part of it"
     if not os.path.exists(program):
         return f"its interpreter {program} is not there"
     if not os.access(program, os.X_OK):

@@ -154,7 +154,8 @@ class Zygote:
         else:
             line.tell(str(line.pid))
             self.lines[end] = line
-            self.poll.register(end, 0 if line.ending else select.POLLIN)
+            self.poll.register(end, select.POLLIN)
+        os.chdir("/")
         for descriptor in streams:
             os.close(descriptor)
         return True
