@@ -23,7 +23,7 @@ TICK = 0.25  # seconds between two looks at whether the client is still there
 MARGIN = (
     5.0  # seconds that the call always has left: it is for us to end the script, not for the server to end the call
 )
-LINGER = 0.1  # seconds in which a script whose output has ended is seen to end
+LINGER = 0.5  # seconds in which a script whose output has ended is seen to end
 COMPLAINTS = 1 << 20  # bytes of one script's stderr that are logged
 NEVER = float("inf")
 
@@ -87,8 +87,9 @@ class Process:
                     return piece
             elif self.over:
                 self._drained()
-        if not self.over:
-            self._look(LINGER, request)
+        limit = time.monotonic() + LINGER
+        while not self.over and (left := limit - time.monotonic()) > 0:
+            self._look(left, request)
         if self.status is not None and self.status < 0:
             raise Crashed
         return b""
