@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from forkserver.process.control import ControlClient
 
@@ -34,9 +35,14 @@ class Server:
     port: int
     control: str  # the path of its control socket
 
-    def ask(self, command: str) -> dict[str, object]:
+    def ask(self, command: str) -> dict[str, Any]:
         with ControlClient(self.control, LIMIT) as line:
             return line.ask({"command": command})
+
+    def crashes(self) -> int:
+        """Workers that ended as none should, by the master's own count."""
+        crashes: int = self.ask("status")["crashes"]
+        return crashes
 
     def workers(self) -> list[int]:
         """The pids of the workers that are ready."""
@@ -59,18 +65,12 @@ class Kill:
 
 
 @dataclass
-class Outcome:
-    """What an ordeal was, and what became of the requests."""
+class Trial:
+    """What an ordeal was, whoever the clients are."""
 
     what: str
     events: int = 0
-    answered: int = 0
-    losses: list[Loss] = field(default_factory=list)
     kills: list[Kill] = field(default_factory=list)
-
-    @property
-    def counts(self) -> Counter[str]:
-        return Counter(loss.fate for loss in self.losses)
 
     @property
     def in_hand(self) -> int:
@@ -79,9 +79,31 @@ class Outcome:
 
     def breaches(self) -> list[str]:
         """How the law was broken: a sentence for each."""
+        return [] if self.events else [f"{self.what}: nothing happened"]
+
+    def figures(self) -> tuple[int, ...]:
+        """Of a line of the table."""
+        raise NotImplementedError
+
+    def row(self) -> str:
+        """A line of the table."""
+        return f"| {self.what} | {' | '.join(f'{figure:,}' for figure in self.figures())} |"
+
+
+@dataclass
+class Outcome(Trial):
+    """What became of the visitors' requests."""
+
+    answered: int = 0
+    losses: list[Loss] = field(default_factory=list)
+
+    @property
+    def counts(self) -> Counter[str]:
+        return Counter(loss.fate for loss in self.losses)
+
+    def breaches(self) -> list[str]:
         found = [f"{self.what}: {loss.fate}: {loss.why}" for loss in self.losses if not self.lawful(loss)]
-        if not self.events:
-            found.append(f"{self.what}: nothing happened")
+        found += super().breaches()
         if not self.answered:
             found.append(f"{self.what}: nothing was answered")
         return found
@@ -91,19 +113,17 @@ class Outcome:
             return any(kill.explains(loss) for kill in self.kills)
         return loss.fate == RETRIED
 
-    def row(self) -> str:
-        """A line of the table."""
+    def figures(self) -> tuple[int, ...]:
         counts = self.counts
-        figures = (self.events, self.answered, counts[REFUSED], counts[FAILED], counts[RETRIED], self.in_hand)
-        return f"| {self.what} | {' | '.join(f'{figure:,}' for figure in figures)} |"
+        return self.events, self.answered, counts[REFUSED], counts[FAILED], counts[RETRIED], self.in_hand
 
 
 HEADING = """| | times | answered | refused | failed | retried | connections in hand |
 | --- | ---: | ---: | ---: | ---: | ---: | ---: |"""
 
 
-def suffer(what: str, server: Server, ordeal: Callable[[Outcome], int]) -> Outcome:
-    """Carry an ordeal out while all clients ask; it returns how many times it did what it does."""
+def suffer(what: str, server: Server, ordeal: Callable[[Trial], int]) -> Outcome:
+    """Carry an ordeal out while all visitors ask; it returns how many times it did what it does."""
     outcome = Outcome(what)
     with visiting(server.port) as visitors:
         outcome.events = ordeal(outcome)
@@ -121,21 +141,25 @@ def reload(server: Server, times: int) -> int:
     return times
 
 
-def kill(server: Server, outcome: Outcome, seconds: float, pause: float) -> int:
+def kill(server: Server, trial: Trial, seconds: float, pause: float) -> int:
     """Every `pause` seconds, SIGKILL to a worker by chance; to none while none is ready.
 
-    The master may call one ready whose end it has not heard of yet.
+    The master may call one ready whose end it has not heard of yet.  PeerError unless it counts all of them in time.
     """
     clock = threading.Event()  # never set
     end = time.monotonic() + seconds
     due = time.monotonic()
     while due < end:
         clock.wait(max(0.0, due - time.monotonic()))
-        dead = {kill.pid for kill in outcome.kills}
+        dead = {kill.pid for kill in trial.kills}
         if living := [pid for pid in server.workers() if pid not in dead]:
-            outcome.kills.append(kill_one(random.choice(living), server.port))
+            trial.kills.append(kill_one(random.choice(living), server.port))
         due = max(due + pause, time.monotonic())
-    return len(outcome.kills)
+    while (crashes := server.crashes()) != len(trial.kills):
+        if time.monotonic() > end + LIMIT:
+            raise PeerError(f"the server counts {crashes} crashes where {len(trial.kills)} workers were killed")
+        clock.wait(pause)
+    return len(trial.kills)
 
 
 def kill_one(pid: int, port: int) -> Kill:

@@ -1,13 +1,14 @@
 """The command `python -m benchmarks.trials`: what reloads, killed workers and retirements cost the clients.
 
-Starts forkserver with the small application and prints a Markdown table; no figure here is a time.  Exit codes:
-0 the law holds, 1 it was broken.
+Starts forkserver with the small application, once for each trial and kind of clients, and prints two Markdown tables;
+no figure here is a time.  Exit codes: 0 the law holds, 1 it was broken, 2 wrk is missing.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import sys
 import tempfile
@@ -15,8 +16,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from . import client, report, wsgipeer
-from .ordeals import HEADING, Outcome, Server, kill, reload, suffer
+from . import client, crowd, ordeals, report, wsgipeer
+from .crowd import Pounding, pound
+from .ordeals import Server, Trial, kill, reload, suffer
+from .peer import PATH
 from .wsgipeers import ForkserverWsgi
 
 RELOADS = 50
@@ -34,8 +37,16 @@ class Tried(ForkserverWsgi):
 
     def retired(self) -> int:
         """Workers that said so in the error log."""
+        return self.said(r"\(pid \d+\) retires: ")
+
+    def named(self) -> int:
+        """Requests that the records of killed workers name."""
+        return self.said(r"(?m)^    serving '")
+
+    def said(self, pattern: str) -> int:
+        """How often the error log has it."""
         with open(self.output, errors="replace") as file:
-            return len(re.findall(r"\(pid \d+\) retires: ", file.read()))
+            return len(re.findall(pattern, file.read()))
 
 
 @contextmanager
@@ -59,27 +70,44 @@ def retire(tried: Tried) -> int:
     return tried.retired()
 
 
-Ordeal = Callable[[Tried, Server, Outcome], int]
+Ordeal = Callable[[Tried, Server, Trial], int]
 TRIALS: tuple[tuple[str, str, Ordeal], ...] = (
-    ("reloads in a row", "", lambda _tried, server, _outcome: reload(server, RELOADS)),
+    ("reloads in a row", "", lambda _tried, server, _trial: reload(server, RELOADS)),
     (
         f"a worker killed every {PAUSE * 1000:.0f} ms",
         "",
-        lambda _tried, server, outcome: kill(server, outcome, KILLING, PAUSE),
+        lambda _tried, server, trial: kill(server, trial, KILLING, PAUSE),
     ),
-    (f"`requests = {REQUESTS}`", f"requests = {REQUESTS}", lambda tried, _server, _outcome: retire(tried)),
+    (f"`requests = {REQUESTS}`", f"requests = {REQUESTS}", lambda tried, _server, _trial: retire(tried)),
 )
+
+
+def visited(what: str, tried: Tried, server: Server, ordeal: Ordeal) -> Trial:
+    """A trial with the clients of `visitors.py`."""
+    return suffer(what, server, lambda trial: ordeal(tried, server, trial))
+
+
+def pounded(what: str, tried: Tried, server: Server, ordeal: Ordeal) -> Pounding:
+    """A trial with wrk."""
+    trial = pound(what, server, lambda trial: ordeal(tried, server, trial))
+    trial.named = tried.named()
+    return trial
 
 
 def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server is stopped then, too
-    print(f"{report.machine()}\n\n{HEADING}", flush=True)
+    if not shutil.which("wrk", path=PATH):
+        print("the load generator wrk is missing: apt install wrk", file=sys.stderr)
+        return 2
+    print(report.machine())
     breaches: list[str] = []
-    for what, limits, ordeal in TRIALS:
-        with running(limits) as (tried, server):
-            outcome = suffer(what, server, lambda outcome: ordeal(tried, server, outcome))  # noqa: B023 - called here
-        print(outcome.row(), flush=True)
-        breaches += outcome.breaches()
+    for heading, clients in ((ordeals.HEADING, visited), (crowd.HEADING, pounded)):
+        print(f"\n{heading}", flush=True)
+        for what, limits, ordeal in TRIALS:
+            with running(limits) as (tried, server):
+                trial = clients(what, tried, server, ordeal)
+            print(trial.row(), flush=True)
+            breaches += trial.breaches()
     print("\n" + "\n".join(breaches or ["The law holds."]))
     return 1 if breaches else 0
 

@@ -74,11 +74,11 @@ def main(argv: Sequence[str] | None = None, kinds: Mapping[str, type[Any]] | Non
     if not sys.platform.startswith("linux"):
         print("forkserver needs Linux: it is built on epoll and on adopting its orphans (prctl).", file=sys.stderr)
         return WRONG
-    # Only now: on other systems the rest cannot even be imported.
+    arguments = parser().parse_args(argv)
+    # Only now: on other systems the rest cannot even be imported, and for help it would be for nothing.
     from forkserver import commands  # noqa: PLC0415
     from forkserver.apps import KINDS  # noqa: PLC0415
 
-    arguments = parser().parse_args(argv)
     try:
         code: int = getattr(commands, arguments.command)(arguments, KINDS if kinds is None else kinds)
     except commands.Refusal as refusal:

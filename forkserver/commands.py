@@ -24,6 +24,7 @@ from forkserver.config.ini import ConfigError
 from forkserver.config.options import Limits
 from forkserver.config.options import Server as ServerOptions
 from forkserver.config.sources import peek
+from forkserver.log import STANDARD, is_path
 from forkserver.process.control import ControlClient, NotRunning
 from forkserver.watching import beside
 
@@ -161,9 +162,9 @@ def start(arguments: Arguments, kinds: Kinds) -> int:
     """Begin a `run` that detaches itself, and wait for its word."""
     path = find_file(arguments)
     config = load(path, kinds)
-    slow = config.log.slow if config.log.slow_after else "none"
+    slow = config.log.slow if config.log.slow_after and not is_path(config.log.error) else "none"
     for name, where in (("access", config.log.access), ("error", config.log.error), ("slow", slow)):
-        if where in ("stdout", "stderr"):
+        if where in STANDARD:
             print(f"forkserver: in the background {where} leads nowhere: give [log] {name} a file", file=sys.stderr)
     reader, writer = os.pipe()
     command = [sys.executable, "-m", "forkserver", "run", "--ready-fd", str(writer), path]

@@ -6,6 +6,7 @@ Knows what has to be there before the master runs; knows nothing of what it does
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import resource
 import sys
@@ -62,15 +63,16 @@ def in_foreground(program: Server, config: Config) -> int:
         if pid_file:
             pid_file.let_go()
 
-    return _serve(
-        program, config, pid_file or contextlib.nullcontext(), complain=complain, announce=announce, let_go=let_go
-    )
+    context = pid_file or contextlib.nullcontext()
+    return _serve(program, config, context, background=False, complain=complain, announce=announce, let_go=let_go)
 
 
 def in_background(program: Server, config: Config, ready: int) -> int:
     """Detach from terminal, session and folder, then serve; `ready` is the descriptor that is told how it went."""
     os.set_inheritable(ready, False)
     teller = Teller(ready)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # so that what is printed is in the log at once
     pid_file = PidFile(config.server.pid or default_places(config.path)[1])
     context = DaemonContext(
         pidfile=pid_file,
@@ -85,7 +87,7 @@ def in_background(program: Server, config: Config, ready: int) -> int:
         pid_file.let_go()
         teller.close()
 
-    return _serve(program, config, context, complain=teller.tell, announce=teller.tell, let_go=let_go)
+    return _serve(program, config, context, background=True, complain=teller.tell, announce=teller.tell, let_go=let_go)
 
 
 def _serve(
@@ -93,6 +95,7 @@ def _serve(
     config: Config,
     context: contextlib.AbstractContextManager[Any],
     *,
+    background: bool,
     complain: Callable[[str], None],
     announce: Callable[[str], None],
     let_go: Callable[[], None],
@@ -106,7 +109,8 @@ def _serve(
         try:
             stack.enter_context(context)
             notifier, gifts = Notifier(os.environ), inherited(os.environ)
-            logs = Logs.open(config)
+            logs = Logs.open(config, background=background)
+            logs.capture()
             log = ErrorLog(config.log.error, logs.error.descriptor, config.log.level)
             control = config.server.control or default_places(config.path)[0]
             master = Master(program, log, notifier, control_path=control, gifts=gifts, announce=announce, let_go=let_go)

@@ -14,7 +14,6 @@ import select
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -22,11 +21,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from forkserver.process.control import ControlClient
+from forkserver.process.control import ControlClient, NotRunning
+from tests.typed import LASTING, LAUNCH, ROOT, Typed, forkserver, typed
 
 PATIENCE = 20.0  # seconds that anything may take on a busy machine before it counts as never
-ROOT = Path(__file__).parent.parent
-LAUNCH = [sys.executable, "-W", "error", "-m", "tests.launch"]
 
 
 class Lines:
@@ -163,17 +161,14 @@ class Daemon:
                 sock.shutdown(socket.SHUT_WR)
             return read_all(sock)
 
-    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """`forkserver WORD … FILE`, run to its end."""
-        return subprocess.run(
-            [*LAUNCH, *words, str(self.file)],
-            cwd=ROOT,
-            env={**os.environ, **self.environ},
-            capture_output=True,
-            text=True,
-            timeout=3 * PATIENCE,
-            check=False,
-        )
+    def command(self, *words: str) -> Typed:
+        """`forkserver WORD … FILE` as a process, run to its end."""
+        return forkserver(*words, str(self.file), **self.environ)
+
+    def typed(self, *words: str) -> Typed:
+        """The same in this process; not for commands that begin a server."""
+        assert words[0] not in LASTING
+        return typed(*words, str(self.file))
 
     def settled(self, workers: int) -> list[int]:
         """Wait until so many workers have come up since the start; the pids of all that ever did."""
@@ -231,6 +226,24 @@ class Daemon:
                 os.kill(pid, signal.SIGKILL)
         if self.process.poll() is None:
             self.process.wait(PATIENCE)
+
+
+def master_of(daemon: Daemon) -> int:
+    """The pid of the master in the background; 0 when there is none."""
+    try:
+        with ControlClient(f"{daemon.folder}/control.sock", PATIENCE) as line:
+            return line.master
+    except NotRunning:
+        return 0
+
+
+def end_background(daemon: Daemon) -> None:
+    """End the master in the background, if there is one, and its children."""
+    if pid := master_of(daemon):
+        family = [pid, *children_of(pid)]
+        os.kill(pid, signal.SIGINT)
+        for one in family:
+            wait_for_end(one)
 
 
 def session(leader: int) -> list[int]:

@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
 from forkserver.apps import AppError
@@ -317,6 +317,19 @@ def _fifo(request: Request) -> Response:
     return Response(200, (), b"%d" % os.getpid())
 
 
+def _blind(request: Request) -> Response:
+    """Have the server fail where it looks at the stacks of its threads, and wait until it has."""
+    looked = threading.Event()
+
+    def fail() -> NoReturn:
+        looked.set()
+        raise RuntimeError("asked to fail while looking")
+
+    sys._current_frames = fail
+    assert looked.wait(60)
+    return Response(200, (), b"seen")
+
+
 def _read(request: Request) -> Response:
     body = request.body if isinstance(request.body, bytes) else request.body.read()
     return Response(200, (), hashlib.sha256(body).hexdigest().encode())
@@ -335,6 +348,7 @@ WORK: dict[str, Callable[[Request], Response]] = {
     "/read": _read,
     "/grip": _grip,
     "/fifo": _fifo,
+    "/blind": _blind,
 }
 
 

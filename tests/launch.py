@@ -8,5 +8,7 @@ from forkserver.apps import KINDS
 from forkserver.cli import main
 from tests.kinds import TEST_KINDS
 
+EVERY_KIND = {**KINDS, **TEST_KINDS}
+
 if __name__ == "__main__":
-    sys.exit(main(kinds={**KINDS, **TEST_KINDS}))
+    sys.exit(main(kinds=EVERY_KIND))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.daemons import ROOT
+from tests.typed import ROOT
 
 PACKAGE = ROOT / "forkserver"
 FILES = sorted(PACKAGE.rglob("*.py"))

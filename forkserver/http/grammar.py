@@ -32,6 +32,7 @@ FOREIGN_VERSION = re.compile(rb"%b [!-~]+ HTTP/[02-9]\.[0-9]" % TOKEN)
 LONG_METHOD = re.compile(rb"%b{%d,} [!-~]+ HTTP/1\.[0-9]" % (TCHAR, METHOD_MAX + 1))
 WITH_FRAGMENT = re.compile(rb"%b [!-~]+ HTTP/1\.[0-9]" % TOKEN)
 WITHOUT_VERSION = re.compile(rb"%b [!-~]+" % TOKEN)
+RAW_TARGET = re.compile(rb"%b [!-~\x80-\xff]+ HTTP/1\.[0-9]" % TOKEN)
 
 # RFC 9112 section 3.2.2:  absolute-form = absolute-URI, of the schemes that an HTTP server answers for
 ABSOLUTE_FORM = re.compile(rb"(?i:https?)://([^/?]*)(/[^?]*)?(?:\?(.*))?")

@@ -125,7 +125,7 @@ class Request:
 
         For applications that are `blocking` alone.  `respond` returns the same response in the end, with an iterable
         of what is still to come for its body.  Taking a piece may wait for the client, and raises
-        ConnectionAbortedError once there is none any more.
+        ConnectionAbortedError once there is none any more.  For a reply without a body they are dropped.
         """
         raise NotImplementedError
 

@@ -33,6 +33,8 @@ TROUBLES = (
     (grammar.LONG_METHOD, 501, "the method is too long"),
     (grammar.WITH_FRAGMENT, 400, "the target has a fragment"),
     (grammar.WITHOUT_VERSION, 400, "the request line has no HTTP version"),
+    # As `curl http://localhost/ä` sends it.
+    (grammar.RAW_TARGET, 400, "the target has letters that are not ASCII and not percent-encoded"),
 )
 
 

@@ -81,6 +81,19 @@ def put_in_place(fresh: int, descriptor: int) -> None:
         os.close(fresh)
 
 
+def capture(descriptor: int) -> None:
+    """Have standard output and standard error lead to a log that is a regular file, else nowhere.
+
+    A fifo of ours never waits and a socket takes records: who prints expects neither.  Programs that are started
+    inherit both streams.
+    """
+    regular = descriptor >= 0 and stat.S_ISREG(os.fstat(descriptor).st_mode)
+    target = os.dup(descriptor) if regular else os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+    for number in STANDARD.values():
+        os.dup2(target, number)
+    os.close(target)
+
+
 class LogFile:
     """An open log: `descriptor` is one number for life (-1 for none), whatever file it means by now."""
 

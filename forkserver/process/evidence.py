@@ -11,15 +11,14 @@ import contextlib
 import faulthandler
 import os
 import signal
-import time
 
 from forkserver.process import forensics
 from forkserver.process.messages import discard
+from forkserver.process.oomkills import OomKills
 from forkserver.process.scoreboard import Seat
 
 ASK = signal.SIGRTMIN + 5  # has a worker write down what it is doing
 MOST = 1 << 18  # bytes of a stack that are read
-CGROUPS = "/sys/fs/cgroup"
 
 
 def keep_notes() -> int:
@@ -76,37 +75,6 @@ def _catches(pid: int, number: int) -> bool:
     return any(mask >> (number - 1) & 1 for mask in masks)
 
 
-class OomKills:
-    """How many processes of our control group the kernel has killed for want of memory (cgroups(7), memory.events)."""
-
-    def __init__(self, path: str | None = None, now: float | None = None) -> None:
-        self.path = memory_events() if path is None else path
-        self.seen, self.looked = self._count(), time.monotonic() if now is None else now
-
-    def since(self, now: float) -> tuple[int, float] | None:
-        """How many more since the last look, and how many seconds ago that was; None where nobody counts."""
-        count, before, looked = self._count(), self.seen, self.looked
-        self.seen, self.looked = count, now
-        return None if count is None or before is None else (count - before, now - looked)
-
-    def _count(self) -> int | None:
-        try:
-            with open(self.path, encoding="ascii") as lines:
-                return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), None)
-        except OSError:  # no cgroup 2 with a memory controller, or not for our eyes
-            return None
-
-
-def memory_events(membership: str = "/proc/self/cgroup") -> str:
-    """The file of our own control group in the unified hierarchy; "" when there is none."""
-    try:
-        with open(membership, encoding="utf-8", errors="surrogateescape") as lines:
-            path = next((line.rstrip("\n")[3:] for line in lines if line.startswith("0::")), None)
-    except OSError:
-        return ""
-    return f"{CGROUPS}{path.rstrip('/')}/memory.events" if path else ""
-
-
 class Evidence:
     """All that the master holds of this kind."""
 
@@ -131,11 +99,14 @@ class Evidence:
         for seat in list(self.notes):
             self.drop(seat)
 
-    def of_death(self, code: int, reading: Seat, now: float, *, by_us: bool) -> str:
-        """How a worker ended; `code` as os.waitstatus_to_exitcode() gives it, `by_us` when the master killed it."""
+    def of_death(self, code: int, reading: Seat, now: float, *, by_us: bool, last: str = "") -> str:
+        """How a worker ended; `code` as os.waitstatus_to_exitcode() gives it, `by_us` when the master killed it.
+
+        `last` is the request that an application was handed last.
+        """
         oom = self.oom_kills.since(now)
         notes = self.notes.get(reading.seat)
         stack = notes.fresh() if notes else ""
         return forensics.death(
-            code, reading, now, stack=stack, oom=oom if code == -signal.SIGKILL and not by_us else None
+            code, reading, now, last=last, stack=stack, oom=oom if code == -signal.SIGKILL and not by_us else None
         )

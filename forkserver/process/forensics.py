@@ -5,10 +5,22 @@ Knows the wording alone; reads no file and no clock, and kills nobody.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from forkserver.log.error import safe
 from forkserver.log.slow import bounded
-from forkserver.process.forking import ending
+from forkserver.process.forking import FAULT, ending
 from forkserver.process.scoreboard import InProgress, Seat
+
+BY_APPLICATION = "no worker ends so by itself: an application ended it, as os._exit() does"
+
+
+class Oom(NamedTuple):
+    """What the kernel counts of a control group."""
+
+    kills: int  # more than when it was last looked at
+    seconds: float  # since then
+    file: str  # that has the count
 
 
 def serving(request: InProgress, now: float) -> str:
@@ -17,28 +29,33 @@ def serving(request: InProgress, now: float) -> str:
     return f"serving {request.line!r}{client} for {now - request.began:.1f} s"
 
 
-def death(code: int, reading: Seat, now: float, *, stack: str = "", oom: tuple[int, float] | None = None) -> str:
+def death(code: int, reading: Seat, now: float, *, last: str = "", stack: str = "", oom: Oom | None = None) -> str:
     """How a worker ended, in lines: one when it just ended, all that is known when it was killed or had work in hand.
 
-    `code` as os.waitstatus_to_exitcode() gives it; `oom` is by how many the control group's count of OOM kills rose,
-    and within how many seconds; None where nobody counts, or where it has nothing to say.
+    `code` as os.waitstatus_to_exitcode() gives it; `last` is the line of the request that an application was handed
+    last; `oom` is None where nobody counts, or has nothing to say.
     """
     requests = reading.in_progress
-    if code >= 0 and not requests:
+    if code == 0 and not requests:
         return ending(code)
     return "\n".join(
         (
             ending(code) + (f" while serving {requests[0].line!r}" if requests else ""),
             f"generation {reading.generation}, {reading.requests} requests served, up {now - reading.born:.1f} s",
             *(serving(request, now) for request in requests),
-            *([_memory(*oom)] if oom else []),
+            *([f"nothing in hand; last an application was given {last!r}"] if last and not requests else []),
+            *([BY_APPLICATION] if code > 0 and code != FAULT else []),
+            *([_memory(oom)] if oom else []),
             *bounded(stack),
         )
     )
 
 
-def _memory(kills: int, seconds: float) -> str:
-    count = "oom_kill in memory.events of its control group"
-    if kills > 0:
-        return f"{count} rose by {kills} in the last {seconds:.1f} s: the kernel killed for want of memory"
-    return f"{count} did not rise: it was not for want of memory"
+def _memory(oom: Oom) -> str:
+    count = f"oom_kill in {oom.file} of its control group"
+    if oom.kills > 0:
+        return (
+            f"the kernel killed for want of memory: {count} rose by {oom.kills} in the last {oom.seconds:.1f} s "
+            "([limits] memory lets a worker retire before that)"
+        )
+    return f"not for want of memory: {count} did not rise"

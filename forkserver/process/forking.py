@@ -6,6 +6,7 @@ Knows how a child begins and ends, and nothing of what it does in between.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import sys
@@ -13,6 +14,8 @@ import traceback
 from collections.abc import Callable, Iterator
 from typing import NoReturn
 
+FAULT = 70  # EX_SOFTWARE (sysexits.h): a child of ours that ends by an error of its own
+CLOSED = "A descriptor of its own was closed: does an application close what it did not open, as os.closerange() may?\n"
 NAMES = {number.value: number.name for number in signal.Signals}
 
 
@@ -38,11 +41,13 @@ def fork(name: str, main: Callable[[], int | None]) -> int:
 
 def _live(name: str, main: Callable[[], int | None]) -> NoReturn:
     """The child's whole life: `os._exit` keeps it from running its parent's exit handlers and buffers."""
-    status = 1
+    status = FAULT
     try:
         status = main() or 0
-    except BaseException:  # the last frame of a process: whatever happened must be said, then it ends
+    except BaseException as error:  # the last frame of a process: whatever happened must be said, then it ends
         text = traceback.format_exc()
+        if isinstance(error, OSError) and error.errno == errno.EBADF:
+            text += CLOSED
         os.write(2, f"forkserver: {name}[{os.getpid()}] ended by an error of its own\n{text}".encode(errors="replace"))
     finally:
         try:
@@ -81,4 +86,6 @@ def ending(code: int) -> str:
 
     Most of the real-time signals have no name (signal(7)).
     """
+    if code == FAULT:
+        return f"exited with {code}: an error of its own, told above or on standard error"
     return f"exited with {code}" if code >= 0 else f"was killed by {NAMES.get(-code, f'signal {-code}')}"

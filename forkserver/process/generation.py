@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from forkserver.log import LogFile
+from forkserver.log import NONE, STANDARD, LogFile, capture, is_path
 from forkserver.process import forking
 from forkserver.process.messages import Channel, Spawn
 from forkserver.process.mold import Mold
@@ -31,22 +31,32 @@ class Logs:
     error: LogFile
     slow: LogFile  # the error log's own, where both go to one destination
     nowhere: int  # stands for a log that is not wanted, as a worker is handed three descriptors in any case
+    background: bool  # where the standard streams lead nowhere, so that the error log may have them
     stuck: set[str] = field(default_factory=set)  # destinations that could not be reopened, as was said already
 
     @classmethod
-    def open(cls, config: Config) -> Logs:
+    def open(cls, config: Config, *, background: bool) -> Logs:
         """OSError when one of them cannot be written."""
+        names = cls.wanted(config, background=background)
         with contextlib.ExitStack() as opened:
-            access, error = (opened.enter_context(LogFile(name)) for name in (config.log.access, config.log.error))
-            slow = error if config.log.slow == config.log.error else opened.enter_context(LogFile(config.log.slow))
+            access, error = (opened.enter_context(LogFile(name)) for name in names[:2])
+            slow = error if names[2] == names[1] else opened.enter_context(LogFile(names[2]))
             nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
             opened.pop_all()
-        return cls(access, error, slow, nowhere)
+        return cls(access, error, slow, nowhere, background)
 
     @staticmethod
-    def wanted(config: Config) -> tuple[str, ...]:
-        """The destinations that a configuration asks for."""
-        return config.log.access, config.log.error, config.log.slow
+    def wanted(config: Config, *, background: bool) -> tuple[str, str, str]:
+        """The destinations that a configuration asks for: access log, error log, slow log.
+
+        In the background a standard stream is none, but slow requests go where stderr goes: to the error log's file.
+        """
+        access, error, slow = config.log.access, config.log.error, config.log.slow
+        if background:
+            access, error = (NONE if name in STANDARD else name for name in (access, error))
+            stderr = error if is_path(error) else NONE
+            slow = stderr if slow in STANDARD else slow
+        return access, error, slow
 
     def destinations(self) -> tuple[str, ...]:
         return tuple(file.destination for file in (self.access, self.error, self.slow))
@@ -74,6 +84,11 @@ class Logs:
                 if file.destination not in self.stuck:
                     self.stuck.add(file.destination)
                     complain(f"cannot reopen {file.destination}: {error.strerror}; writing to the old file")
+
+    def capture(self) -> None:
+        """In the background: what this process and its children print goes to the error log."""
+        if self.background:
+            capture(self.error.descriptor)
 
     def close(self) -> None:
         for file in self.files():
@@ -106,10 +121,14 @@ class Generation:
 
         def leave_behind() -> None:
             ours.close()
+            self.logs.capture()
             let_go()
 
         listeners = tuple(self.listeners)
-        mold = Mold(self.config, program, theirs, board, listeners, leave_behind, os.getpid(), self.preloads)
+        background = self.logs.background
+        mold = Mold(
+            self.config, program, theirs, board, listeners, leave_behind, os.getpid(), self.preloads, background
+        )
         self.loaded = False
         try:
             self.mold = forking.fork(f"mold {self.number}", mold.main)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import signal
 
-from forkserver.log import put_in_place
+from forkserver.log import capture, put_in_place
 from forkserver.process.messages import Born, Channel, Drain, Leaving, Logs, Quit, Ready, Refused, Retiring
 from forkserver.process.signals import Signals, release
 
@@ -16,15 +16,18 @@ from forkserver.process.signals import Signals, release
 class Lifeline:
     """Orders for one worker, from its master's messages and from signals that somebody sent to it alone."""
 
-    def __init__(self, channel: Channel, *logs: int, notes: int) -> None:
+    def __init__(self, channel: Channel, *logs: int, notes: int, background: bool) -> None:
         """`logs` are descriptors, in the order in which they come beside the message Logs.
 
-        `notes` is the one that the master is handed a copy of, -1 for none.
+        `notes` is the one that the master is handed a copy of, -1 for none.  In the `background` the second log, which
+        is the error log, has the standard streams, too.
         """
         self.channel = channel
-        self.logs = logs
+        self.logs, self.background = logs, background
         self.cut = False  # closed, the master being gone or we
         self.signals = Signals([signal.SIGTERM])
+        # Whoever ends a process that an application has forked, as multiprocessing does by TERM, does not mean us.
+        os.register_at_fork(after_in_child=self.signals.close)
         self.channel.send(Born(os.getpid()), (notes,) if notes >= 0 else ())
         release()
 
@@ -75,3 +78,5 @@ class Lifeline:
         """Under the old numbers, so that no reference to them has to change."""
         for fresh, number in zip(descriptors, self.logs, strict=True):
             put_in_place(fresh, number)
+        if self.background:
+            capture(self.logs[1])

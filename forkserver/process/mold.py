@@ -14,10 +14,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from forkserver.log import capture
 from forkserver.process import evidence, forking, hazards, kinship, loading, privileges, signals, will
 from forkserver.process.hazards import Survey
 from forkserver.process.lifeline import Lifeline
-from forkserver.process.messages import Channel, Hazards, Loaded, NotSpawned, Quit, Refused, Spawn, discard
+from forkserver.process.messages import Channel, Hazards, Loaded, Logs, NotSpawned, Quit, Refused, Spawn, discard
 from forkserver.process.program import CannotLoad, Place, Program
 from forkserver.process.scoreboard import Scoreboard, Word
 from forkserver.process.sockets import Listener
@@ -49,6 +50,7 @@ class Mold:
     let_go: Callable[[], None]  # the master's list of what is not for its children
     master: int  # its pid
     preload: bool  # else each worker loads for itself
+    background: bool  # the error log has what applications print
 
     def main(self) -> None:
         """Let go of the master's things, become the user, load, then fork workers until the master hangs up."""
@@ -98,6 +100,8 @@ class Mold:
                     return
                 if isinstance(order, Spawn):
                     self._spawn(loaded, order.seat, descriptors)
+                elif isinstance(order, Logs):
+                    capture(descriptors[1])
                 discard(*descriptors)
 
     def _orphaned(self) -> None:
@@ -132,7 +136,7 @@ class Mold:
         slot = self.board.slots[seat]
         slot.words[Word.PID] = os.getpid()
         loading.reseed()
-        lifeline = Lifeline(Channel.adopt(end), *logs, notes=notes)
+        lifeline = Lifeline(Channel.adopt(end), *logs, notes=notes, background=self.background)
         place = Place(seat, slot, self.board, lifeline, self.listeners, *logs)
         try:
             self.program.serve(self.config, loaded if self.preload else loading.load(self.program, self.config), place)

@@ -86,12 +86,20 @@ class Pool:
     def reopen(self, *, moved: bool = False) -> None:
         """Open all log files anew, or those alone that were `moved`, here and in the workers that write to them."""
         for logs in {generation.logs for generation in self.generations.values()}:
-            if moved and not logs.moved():
-                continue
-            logs.reopen(self.log.error)
-            for seat, channel in self.channels.items():
-                if self.logs[seat] is logs:
-                    channel.send(messages.Logs(), logs.descriptors())
+            if not moved or logs.moved():
+                logs.reopen(self.log.error)
+                self._hand_out(logs)
+
+    def _hand_out(self, logs: Logs) -> None:
+        """Files that were opened anew, to all who write to them."""
+        for seat, channel in self.channels.items():
+            if self.logs[seat] is logs:
+                channel.send(messages.Logs(), logs.descriptors())
+        for generation in self.generations.values():
+            if generation.logs is logs and generation.channel and logs.background:
+                generation.channel.send(messages.Logs(), logs.descriptors())
+        if self.current and self.current.logs is logs:
+            logs.capture()
 
     @property
     def empty(self) -> bool:
@@ -153,7 +161,8 @@ class Pool:
             heard = self.channels[seat].receive()
         except Garbled as error:
             heard = None
-            self._kill(children.Kill(seat, str(error)))
+            child.killed = True
+            self._kill(children.Kill(seat, f"wrote to its master's line what is {error}"))
         if heard is None:
             if child.pid:
                 self._hush(seat)
@@ -204,7 +213,9 @@ class Pool:
         seat = self._seat_of_dead(pid)
         if seat is not None:
             child = self.children.by_seat[seat]
-            words = self.evidence.of_death(code, self.read(seat), time.monotonic(), by_us=child.killed)
+            words = self.evidence.of_death(
+                code, self.read(seat), time.monotonic(), by_us=child.killed, last=self.board.slots[seat].last()
+            )
             going = child.life in (Life.DRAINING, Life.LEAVING) or self.children.stopping
             self._bury(child, words, expected=code == 0 and going)
         self.molds.reaped(pid, code)

@@ -88,6 +88,7 @@ class Reloads:
     def _promoted(self) -> None:
         assert self.pool.current is not None
         current = self.pool.current
+        current.logs.capture()
         self.log.configure(current.config.log.error, current.logs.error.descriptor, current.config.log.level)
         where = ", ".join(listener.name for listener in current.listeners)
         want = self.pool.children.want

@@ -160,6 +160,13 @@ class Slot:
         busy = [number for number in range(used) if numbers[number * _STRIDE + _LENGTH]]
         return tuple(sorted(map(self._read_desk, busy), key=lambda request: request.began)) if busy else ()
 
+    def last(self) -> str:
+        """The line of the request that an application was handed last, in hand or not; "" before the first."""
+        used = min(self.words[Word.DESKS], DESKS)
+        desks = [_DESK.unpack_from(self.desks, number * _DESK.size) for number in range(used)]
+        line: bytes = max(desks, key=lambda desk: desk[2], default=(b"",))[0]
+        return line.rstrip(b"\0").decode("latin-1")
+
     def _read_desk(self, number: int) -> InProgress:
         line, client, began, deadline, steps, length = _DESK.unpack_from(self.desks, number * _DESK.size)
         return InProgress(

@@ -21,6 +21,7 @@ class Signals:
 
     def __init__(self, numbers: Iterable[signal.Signals]) -> None:
         self.reader, self.writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self.closed = False
         # The descriptor before the handlers: a number must find its way from the first one on.
         signal.set_wakeup_fd(self.writer, warn_on_full_buffer=False)
         self.numbers = tuple(numbers)
@@ -39,7 +40,13 @@ class Signals:
         return [signal.Signals(number) for number in dict.fromkeys(numbers)]
 
     def close(self) -> None:
-        """Back to the defaults; in a child of the owner, so that it does not write to its parent's descriptor."""
+        """Back to the defaults; in a child of the owner, so that it does not write to its parent's descriptor.
+
+        The second time does nothing: by then numbers and signals may be somebody else's.
+        """
+        if self.closed:
+            return
+        self.closed = True
         signal.set_wakeup_fd(-1)
         for number in self.numbers:
             signal.signal(number, signal.SIG_DFL)

@@ -69,9 +69,10 @@ class Transition:
 
     def _open_logs(self, config: Config) -> Logs:
         """The files of before, when they are the same: one file, one descriptor."""
-        if self.old and self.old.logs.destinations() == Logs.wanted(config):
+        background = self.old is not None and self.old.logs.background
+        if self.old and self.old.logs.destinations() == Logs.wanted(config, background=background):
             return self.old.logs
-        return Logs.open(config)
+        return Logs.open(config, background=background)
 
     def advance(self, now: float) -> str | None:
         """Take the next step if it is due; give its name: "auditioned", "promoted" or "settled".

@@ -5,16 +5,19 @@ Knows that a request past its limit ends its worker; slow requests are the matte
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from forkserver.process import forensics, forking
+from forkserver.process import evidence, forensics, forking
 from forkserver.process.children import Child
 from forkserver.process.pool import Pool
 from forkserver.process.scoreboard import InProgress
-from forkserver.process.slowness import Slowness
+from forkserver.process.slowness import Requests, Slowness, Worker
 
 if TYPE_CHECKING:
     from forkserver.log import ErrorLog
+
+SOON = 1.5  # seconds; somewhat longer than from one look to the next
 
 
 class Trouble:
@@ -23,10 +26,11 @@ class Trouble:
     def __init__(self, pool: Pool, log: ErrorLog) -> None:
         self.pool, self.log = pool, log
         self.slowness = Slowness(pool.evidence)
+        self.asked: set[Worker] = set()  # for their stacks, as they may have to be killed at the next look
 
     def look(self, now: float) -> None:
         """Once a second."""
-        living = {}
+        living: dict[Worker, Requests] = {}
         for child in self.pool.children.by_seat.values():
             if child.pid and not child.killed:
                 requests = self.pool.board.slots[child.seat].in_progress()
@@ -34,11 +38,26 @@ class Trouble:
                     living[child.seat, child.pid] = requests
         if current := self.pool.current:
             self.slowness.look(living, now, current.config.log.slow_after, current.logs.slow)
+        self._ask_in_time(living, now)
+
+    def _ask_in_time(self, living: Mapping[Worker, Requests], now: float) -> None:
+        """Have workers that may be killed at the next look write down what they are doing, for the record of it."""
+        before, self.asked = self.asked, set()
+        for worker, requests in living.items():
+            seat, pid = worker
+            soon = any(0 < request.deadline < now + SOON for request in requests)
+            if worker not in self.slowness.asked and (notes := self.pool.evidence.notes.get(seat)):
+                if worker in before:
+                    notes.fresh()  # it went well, or is asked again
+                if soon:
+                    evidence.ask(pid)
+            if soon:
+                self.asked.add(worker)
 
     def _ended(self, child: Child, requests: tuple[InProgress, ...], now: float) -> bool:
-        """Whether a request was past its limit, and its worker killed for it."""
+        """Whether a request was past its limit, and its worker killed for it: not before it was asked for its stack."""
         late = next((request for request in requests if 0 < request.deadline < now), None)
-        if late is None:
+        if late is None or (child.seat in self.pool.evidence.notes and (child.seat, child.pid) not in self.asked):
             return False
         child.killed = True
         others = [forensics.serving(request, now) for request in requests if request is not late]

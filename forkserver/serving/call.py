@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from forkserver.http.request import Asked, Request
-from forkserver.http.response import Response
+from forkserver.http.response import Response, has_body
 from forkserver.serving.outbox import Outbox
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class Call(Request):
     # One dictionary an instance, and these for what it does not have: nearly every call ends without touching them.
     response: Response | None = None  # as soon as the application has said it
     box: Outbox | None = None  # where the pieces of its body wait
+    bare: bool = False  # ... of which nobody wants any (HEAD, 204, 304)
     whole: bool = False  # all of the body is there
     error: BaseException | None = None  # what it failed with instead
     over: bool = False  # its thread is done with it
@@ -69,6 +70,7 @@ class Call(Request):
         if self.response is not None:
             raise RuntimeError("the answer has begun already")
         self.open(response)
+        self.bare = not has_body(self.head.line.method, response.status)
         return self.put
 
     def extend(self, seconds: float = 0.0) -> float:
@@ -88,13 +90,14 @@ class Call(Request):
     def put(self, piece: bytes) -> None:
         """One piece of the body; waits for the client when there is too much of it already.
 
+        Where there is no body it is dropped, and renews no time.
         TypeError for what is not bytes, ConnectionAbortedError when the client has left.
         """
         if not isinstance(piece, bytes):
             raise TypeError(f"a piece of a body is bytes, not {type(piece).__name__}")
         box = self.box
         assert box is not None
-        if piece:
+        if piece and not self.bare:
             while not box.put(piece):
                 self.stage.wait_for_room(self)
             self.stage.given(self)

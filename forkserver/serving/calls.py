@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import select
+import time
 import traceback
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, BinaryIO
@@ -168,14 +169,13 @@ class Calls:
             else:
                 self._gather(call, response, body)  # type: ignore[arg-type]  # what else it may be is iterable
         except (RequestTimeout, ConnectionAbortedError) as error:
-            call.failed(error)
             if not (call.expired or call.gone):  # it was not we who raised it
                 self._complain(call)
         except BrokenReply as error:  # it has told why
             call.failed(error)
         except BaseException as error:  # the application's trouble, of whatever kind, and this request's
+            self._complain(call)  # before anybody sees that it failed
             call.failed(error)
-            self._complain(call)
 
     def complain(self, why: str) -> None:
         """Of an application."""
@@ -202,8 +202,15 @@ class Calls:
 
     # The leader looks at calls.
 
+    def tick(self) -> float:
+        """Look at the clock in the middle of a turn of the loop; gives the time."""
+        if self.clock.tick():
+            self.delivery.replies.forget_lines()
+        return self.clock.now
+
     def take_over(self, calls: list[Call]) -> None:
         """A new leader begins: what the old one had in hand, and all that was noticed meanwhile."""
+        self.tick()
         for call in calls:
             self._part_from(call)
             self.attend(call)
@@ -215,7 +222,8 @@ class Calls:
         self.attend_all()
 
     def sweep(self) -> None:
-        """Once a second: those that have waited for a thread for too long."""
+        """Once a second: those that have waited for a thread for too long, and threads that have rested for long."""
+        self.crew.dismiss(self.clock.now)
         for call in self.crew.overdue(self.clock.now):
             self.crew.insist(call)  # to be looked at one by one: with each the lead may be lost
 
@@ -270,7 +278,7 @@ class Calls:
             return
         call.told = True
         had, what = (call.began, "took too long") if call.began else (call.queued, "waited for a thread for too long")
-        self.log.error(f"{call.head.line.text!r} {what}: given up after {self.clock.now - had:.1f} s")
+        self.log.error(f"{call.head.line.text!r} {what}: given up after {time.monotonic() - had:.1f} s")
 
     def _reply(self, call: Call, response: Response) -> None:
         """Answer with what there is: as one piece when that is all, else with more to follow."""
@@ -289,6 +297,7 @@ class Calls:
 
     def transmit(self, call: Call) -> None:
         """Send what there is, as far as the client takes it."""
+        self.tick()
         if call.connection.call is None:
             call.connection.call = call
         self._settle(call)
@@ -301,4 +310,5 @@ class Calls:
         if poll.poll(self.crew.limits.write_timeout * 1000):
             self.transmit(call)
         else:
+            self.tick()
             self.delivery.abort(connection, "the client takes nothing")

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 MORE = socket.MSG_MORE
 PORTION = 1 << 20  # bytes of a file for one call
+TOGETHER = 1.0  # seconds after a request in which the end of what its client sends belongs to it
 TURN = 4 << 20  # bytes for one connection before others have their turn
 
 
@@ -55,7 +56,7 @@ INTEREST = {  # what epoll watches for
     State.GREETING: select.EPOLLIN,
     State.READING: select.EPOLLIN,
     State.BODY: select.EPOLLIN,
-    State.RUNNING: 0,
+    State.RUNNING: select.EPOLLRDHUP,
     State.WRITING: select.EPOLLOUT,
     State.LINGERING: select.EPOLLIN,
 }
@@ -85,6 +86,7 @@ class Connection:
         "recv",
         "reply",
         "send",
+        "shut",
         "since",
         "socket",
         "spool",
@@ -109,6 +111,7 @@ class Connection:
         self.taken = 0  # those of them that the peer had acknowledged when we last looked
         self.before = 0  # bytes of the reply that went out before it last had to wait for the application
         self.answered = 0  # requests
+        self.shut = False  # the peer has said that it sends no more, and waits for what it asked for
         self.buffer = b""  # what came and was not understood yet
         # The request in hand.
         self.began = 0.0
@@ -151,6 +154,15 @@ class Connection:
             self.state = State.WRITING
             self.since = self.progress = now
             self.before = self.moved
+
+    def leaves(self, now: float) -> bool:
+        """The peer has ended its side while an application has its request: whether nobody waits for the answer.
+
+        Who shuts its side together with a request says that it was the last one (as `nc -N` does).  Later than that,
+        one who closed looks just the same, and is by far more frequent.
+        """
+        self.shut = self.shut or now - self.since < TOGETHER
+        return not self.shut
 
     def part(self) -> None:
         """The application's call is not ours any more: the answer is out, or nobody waits for it."""

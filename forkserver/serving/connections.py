@@ -147,16 +147,15 @@ class Connections:
         interest = INTEREST[connection.state]
         if interest == connection.interest or connection.state is State.RUNNING:  # most run for an instant only
             return
-        if connection.interest:
-            self.epoll.modify(connection.descriptor, interest)
-        else:
-            self.epoll.register(connection.descriptor, interest)
-        connection.interest = interest
+        self._tell(connection, interest)
 
-    def unwatch(self, connection: Connection) -> None:
-        """Have epoll leave it alone until its state changes: it tells of what is of no interest now."""
-        self.epoll.unregister(connection.descriptor)
-        connection.interest = 0
+    def watch_end(self, connection: Connection) -> None:
+        """Running: epoll tells only that the client leaves; once it has shut its side, only that it is gone."""
+        self._tell(connection, 0 if connection.shut else INTEREST[State.RUNNING])
+
+    def _tell(self, connection: Connection, interest: int) -> None:
+        self.epoll.modify(connection.descriptor, interest)
+        connection.interest = interest
 
     def close(self, connection: Connection) -> None:
         """Off the books, and gone."""

@@ -3,8 +3,8 @@
 The leader runs an application's call itself, because handing it to another thread costs more than a fast call.  A call
 that lasts loses it the lead: a spare thread takes the loop over, and the old leader, once its call has returned, hands
 in the answer and becomes a spare.  Applications that are slow as a rule are given to a spare thread at once.  Knows
-the course of a call through its thread and its time limits; who has what is kept in `roster.py`.  Knows nothing of
-sockets and of what is answered.
+the course of a call through its thread; its time limits are kept in `deadlines.py`, and who has what in `roster.py`.
+Knows nothing of sockets and of what is answered.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn
 
 from forkserver.serving.call import Call
+from forkserver.serving.deadlines import Deadlines
 from forkserver.serving.outbox import Outbox
-from forkserver.serving.roster import Roster
-from forkserver.serving.timeout import RequestTimeout, raise_in, take_back
+from forkserver.serving.roster import Part
+from forkserver.serving.timeout import RequestTimeout, take_back
 
 if TYPE_CHECKING:
     from forkserver.config.options import Limits
     from forkserver.serving.outside import Acts, Figures, Loop
 
-SAMPLE = 16  # of so many calls that the leader runs one is timed
+SAMPLE = 16  # of so many calls that the leader runs one is timed; with one thread all are
 SWITCH = 0.001  # seconds that a thread may keep the interpreter while others want it
-NEVER = float("inf")
 
 
 class Deposed(BaseException):
     """The thread has lost the lead while it was in a call: nothing below it on the stack is its business any more."""
 
 
-class Crew(Roster):
+class Crew(Deadlines):
     """`threads` application calls at once, and one thread more, so that the loop always has one.
 
     With one thread there is nobody to take the lead, and it runs everything.
@@ -44,12 +44,11 @@ class Crew(Roster):
         super().__init__(threads, limits, figures)
         self.loop: Loop
         self.acts: Acts
-        self.call: Call | None = None  # what the leader runs itself
         self.lost: list[Call] = []  # by leaders, for the next one to take over
         self.leader = 0  # the number of its thread
-        self.leader_thread = 0  # its identifier
         self.count = 0  # calls
-        self.timed: Call | None = None  # the one that is timed
+        self.sample = SAMPLE if threads > 1 else 1
+        self.timed: Call | None = None  # the one after which the clock is looked at
         self.resting = False  # whoever watches us sleeps until he is woken
         self.alarm = threading.Semaphore(0)
         self.strayed = False  # this is a process that an application has forked
@@ -66,21 +65,38 @@ class Crew(Roster):
         """
         self.loop = loop
         if self.threads == 1:
-            threading.Thread(target=watch, name="watch", daemon=True).start()
-            try:
-                self._lead(0)
-            finally:
-                self.end()
-            return
-        sys.setswitchinterval(SWITCH)
-        if not self.add_thread():
-            raise RuntimeError("the system has no thread for the loop")
-        self.add_thread()
-        with self.lock:
-            self.summon(None)
-        watch()
+            self._run_alone(watch)
+        else:
+            sys.setswitchinterval(SWITCH)
+            if not self.add_thread():
+                raise RuntimeError("the system has no thread for the loop")
+            self.add_thread()
+            with self.lock:
+                self.summon(Part.LEAD)
+            watch()
         if self.failure:
             raise self.failure
+
+    def _run_alone(self, watch: Callable[[], None]) -> None:
+        """Lead in the caller's own thread."""
+        threading.Thread(target=self._watch_over, args=(watch,), name="watch", daemon=True).start()
+        try:
+            self._lead(0)
+        finally:
+            self.end()
+
+    def _watch_over(self, watch: Callable[[], None]) -> None:
+        """In a thread of its own: without whoever watches no limit of time would hold, so its end is ours, too."""
+        try:
+            watch()
+        except BaseException as error:  # ours
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        """End by an error of ours, which is raised by `run`; the call that the leader is in may end first."""
+        self.failure = error
+        self.end()
+        os.eventfd_write(self.bell, 1)
 
     def end(self) -> None:
         """The loop is done."""
@@ -89,17 +105,19 @@ class Crew(Roster):
 
     def live(self, number: int) -> None:
         while not self.ended:
-            call = self._jobs.get()
+            job = self._jobs.get()
             try:
-                if call is None:
+                if job is Part.LEAD:
                     self._lead(number)
+                elif job is Part.LEAVE:
+                    self.left(number)
+                    return
                 else:
-                    self._work(call, number)
+                    self._work(job, number)
             except Deposed:
                 pass  # what it had in hand is with others now
-            except BaseException as error:  # ours: it ends the process, by the thread that watches
-                self.failure = error
-                self.end()
+            except BaseException as error:  # ours: it ends the process, by the main thread
+                self._fail(error)
                 return
 
     def _lead(self, number: int) -> None:
@@ -109,26 +127,26 @@ class Crew(Roster):
             lost, self.lost = self.lost, []
         self.acts.take_over(lost)
         loop = self.loop
-        while not loop.done:
+        while not (loop.done or self.ended):
             loop.turn()
         self.end()
+
+    def complain(self, why: str) -> None:
+        self.acts.complain(why)
 
     # Calls that the leader runs.
 
     def enter(self, call: Call, line: bytes, now: float) -> bool:
         """The leader is about to run a call itself; False when it must not, and another thread will."""
-        if self.threads == 1:
-            now = time.monotonic()  # those before it in this turn of the loop may have taken their time
-        elif self.busy >= self.threads or call.mount.pace.slow:
-            self.submit(call, now)
+        if (self.busy >= self.threads or call.mount.pace.slow) and self.threads > 1 and self.submit(call, now):
             return False
+        self.count += 1
+        if not self.count % self.sample:
+            now = time.monotonic()
+            self.timed = call
         call.deadline = deadline = now + self.limits.request_timeout
         call.began = now
         self.desk.begin(line, call.connection.peer, now, deadline + self.limits.kill_timeout)
-        self.count += 1
-        if not self.count % SAMPLE:
-            call.began = time.monotonic()
-            self.timed = call
         self.call = call
         if self.resting:
             self.wake()
@@ -151,15 +169,20 @@ class Crew(Roster):
             call.over = True
         self.desk.end()
         if self.timed is call:
-            call.mount.pace.note(time.monotonic() - call.began)
+            now = self.acts.tick()  # the loop stood still meanwhile, and what comes next is to have its own time
+            if self.threads > 1:
+                call.mount.pace.note(now - call.began)
         return True
 
     def depose(self, call: Call) -> None:
         """The leader's call lasts: let another thread lead."""
         with self.lock:
-            if self.call is not call or not self._idle:
+            if self.call is not call:
                 return
-            self._lose(call)
+            if self._idle:
+                self._lose(call)
+            else:  # the loop has to wait for it
+                self.timed = call
 
     def _lose(self, call: Call) -> None:
         self.call = None
@@ -167,7 +190,7 @@ class Crew(Roster):
         self.running[call.member] = call
         self.busy += 1
         self.lost.append(call)
-        self.summon(None)
+        self.summon(Part.LEAD)
 
     def returned(self, call: Call) -> None:
         """In a thread that has lost the lead: its call has returned."""
@@ -178,6 +201,11 @@ class Crew(Roster):
 
     def _work(self, call: Call, number: int) -> None:
         """Run a call to its end; then those that have waited for a thread."""
+        if call.gone:  # its client did not want to wait for so long
+            with self.lock:
+                self.let_go(call)
+            self.insist(call)
+            return
         now = time.monotonic()
         call.began, call.member, call.thread = now, number, threading.get_ident()
         call.deadline = now + self.limits.request_timeout
@@ -252,53 +280,7 @@ class Crew(Roster):
             self._renew(call, deadline)
             self.call = call
 
-    def extended(self, call: Call, seconds: float) -> float:
-        """See Request.extend; what has had its time gets no more."""
-        now = time.monotonic()
-        latest = call.began + max(self.limits.request_timeout, self.limits.request_timeout_max)
-        wanted = min(now + seconds, latest)
-        if seconds > 0 and wanted > call.deadline and not call.expired:
-            self._set_deadline(call, wanted)
-        return max(0.0, call.deadline - now)
-
-    def _renew(self, call: Call, deadline: float) -> None:
-        """From now on it has its time anew, or until `deadline` where that is later; not what has had its time."""
-        call.renewed = now = time.monotonic()
-        self._set_deadline(call, deadline if call.expired else max(deadline, now + self.limits.request_timeout))
-
-    def _set_deadline(self, call: Call, deadline: float) -> None:
-        call.deadline = deadline
-        self.desk_of(call).extend(deadline + self.limits.kill_timeout)
-
-    def _stop_clock(self, call: Call, *, aside: bool = False) -> float:
-        """What comes now is not the application's time but the client's, which has limits of its own.
-
-        Gives the deadline.  RequestTimeout when that is on its way: it comes now, or not before the clock goes again.
-        """
-        with self.lock:
-            if call.expired:
-                take_back(call.thread)
-            deadline, call.deadline = call.deadline, NEVER
-            if aside:
-                self.call = None
-        self.desk_of(call).extend(0.0)
-        return deadline
-
     def wake(self) -> None:
         """Whoever watches is needed."""
         self.resting = False
         self.alarm.release()
-
-    # Time limits.
-
-    def expire(self, call: Call) -> None:
-        """It has had its time: tell the application, once, and have the client told."""
-        with self.lock:
-            if call.over or call.expired or not (self.call is call or self.running.get(call.member) is call):
-                return
-            if time.monotonic() < call.deadline:  # it has been given more in this very moment
-                return
-            call.expired = True
-            call.thread = call.thread or self.leader_thread
-            raise_in(call.thread, RequestTimeout)
-        self.insist(call)

@@ -23,6 +23,7 @@ from forkserver.serving.reply import BrokenOff, Reply, WrongLength, compose
 if TYPE_CHECKING:
     from forkserver.log import ErrorLog
 
+LEFT = 499  # no status of HTTP: what nginx logs where nobody waited for the answer, and what others look for
 LINE = 1024  # bytes of a request line that could not be read that are logged
 
 
@@ -155,6 +156,12 @@ class Delivery:
                 aborted,
             )
         )
+
+    def drop(self, connection: Connection) -> None:
+        """The client left before there was an answer, or in the middle of it."""
+        if connection.reply is None:
+            connection.reply = compose(connection.head, Response(LEFT), keep=False, server="")
+        self.abort(connection, "the client left")
 
     def abort(self, connection: Connection, why: str) -> None:
         """The connection cannot go on; what was sent of a reply is logged as it is."""

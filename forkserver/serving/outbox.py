@@ -61,7 +61,12 @@ class Outbox:
         return True
 
     def _to_file(self, piece: bytes) -> bool:
-        """Put it behind what is in the file; False when that is full, or the disk."""
+        """Put it behind what is in the file; False when that is full, or the disk.
+
+        The caller has the lock, and whoever takes or closes waits meanwhile: for a copy into the kernel's memory as a
+        rule, for the disk where a piece is larger than that has room for.  Without the lock the file might be closed,
+        and its descriptor be another one's, in the middle of the write.
+        """
         if self.closed:  # in this very moment: nobody would close another file
             raise ConnectionAbortedError("the client has left")
         if self._written + len(piece) > self.spool:

@@ -60,11 +60,16 @@ def _lingering(connection: Connection, now: float, limits: Limits) -> str:
     return "lingered" if now - connection.since > LINGER else ""
 
 
+def _never(connection: Connection, now: float, limits: Limits) -> str:
+    return ""
+
+
 _OVERDUE = {
     State.GREETING: _greeting,
     State.READING: _reading,
     State.BODY: _body,
-    State.RUNNING: lambda connection, now, limits: "",  # the application has limits of its own
+    State.RUNNING: _never,  # the application has limits of its own
     State.WRITING: _writing,
     State.LINGERING: _lingering,
+    State.CLOSED: _never,
 }

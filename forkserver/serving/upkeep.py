@@ -46,8 +46,10 @@ class Upkeep:
         now = self.clock.now
         self.due = now + (HURRY if self.leaving else SWEEP)
         for connection in self.connections.all():
-            if why := overdue(connection, now, self.limits):
-                self._expire(connection, why)
+            if overdue(connection, now, self.limits):
+                self.read(connection)  # it may have come in time, and we were busy
+                if why := overdue(connection, now, self.limits):
+                    self._expire(connection, why)
         if self.calls:
             self.calls.sweep()
         if self.leaving:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from forkserver.config.options import Limits
 from forkserver.log.slow import slow_record
 from forkserver.serving.call import Call
-from forkserver.serving.crew import NEVER, Crew
+from forkserver.serving.crew import Crew
+from forkserver.serving.deadlines import NEVER
 
 if TYPE_CHECKING:
     from forkserver.log import ErrorLog
@@ -84,8 +85,8 @@ class Watch:
         return min((self._look_at(call, now) for call in calls), default=NEVER)
 
     def _look_at(self, call: Call, now: float) -> float:
-        if call.box and call.box.given and not call.stream and now - call.began > STREAM:
-            self.crew.set_apart(call)
+        goes_on = call.box and call.box.given and not call.stream and now - call.began > STREAM
+        if goes_on and self.crew.set_apart(call):
             self.crew.desk_of(call).lasts()  # it is no sign of trouble that it lasts
         steps = list(self._steps(call))
         while steps and now >= steps[0]:

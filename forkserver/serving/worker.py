@@ -1,121 +1,29 @@
 """One worker: an epoll loop and what becomes of its connections.
 
 `serve` is the hot path: one function from a readable socket to an answered request.  What was not answered lately goes
-through `conversation.py`.  Knows sockets and time; knows of other processes only what it was handed: orders to hear,
-and a place to write its figures to.
+through `conversation.py`.  Knows sockets and time; what it is made of is put together in `parts.py`.  Knows of other
+processes only what it was handed: orders to hear, and a place to write its figures to.
 """
 
 from __future__ import annotations
 
 import os
 import select
-import socket
-from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
-from forkserver.config.options import Limits
-from forkserver.http.trust import NOBODY, Trust
-from forkserver.log.format import AccessFormat
-from forkserver.serving.calls import Calls
-from forkserver.serving.clock import Clock
 from forkserver.serving.connection import Connection, State
-from forkserver.serving.connections import READABLE, Connections
-from forkserver.serving.conversation import Conversations
-from forkserver.serving.crew import Crew
-from forkserver.serving.delivery import Delivery
-from forkserver.serving.ledger import Ledger
-from forkserver.serving.outside import Figures, Orders
+from forkserver.serving.connections import READABLE
+from forkserver.serving.parts import Parts
 from forkserver.serving.replies import Ready
-from forkserver.serving.routing import Site
-from forkserver.serving.tenure import Tenure
-from forkserver.serving.upkeep import Upkeep
-from forkserver.serving.watch import Watch
 
-if TYPE_CHECKING:
-    from forkserver.log import ErrorLog, LineWriter
-
+BROKEN = select.EPOLLHUP | select.EPOLLERR
 RECV = 65536  # bytes for one call
 EVENTS = 256  # for one turn of the loop
 BATCH = 256  # log lines that are written even when there is no time to sleep
 
 
-class Worker:
-    """Everything one worker process has."""
-
-    def __init__(
-        self,
-        *,
-        site: Site,
-        limits: Limits,
-        listeners: list[socket.socket],
-        orders: Orders,
-        figures: Figures,
-        log: ErrorLog,
-        access: LineWriter | None,
-        access_format: AccessFormat,
-        server: str,
-        threads: int = 1,
-        slow: ErrorLog | None = None,
-        slow_after: float = 0.0,
-        trust: Trust = NOBODY,
-        proxied: Collection[socket.socket] = (),
-    ) -> None:
-        """`server` is the value of the Server field, "" for none; without `access` no access log is written.
-
-        `proxied` are those of the listeners where connections begin with the PROXY protocol.
-        Calls that take longer than `slow_after` seconds (0: any time) are told to `slow`.
-        """
-        self.limits, self.orders, self.figures, self.log = limits, orders, figures, log
-        self.epoll = select.epoll()
-        self.clock = Clock()
-        self.ledger = Ledger(access, access_format)
-        self.connections = Connections(
-            epoll=self.epoll,
-            listeners=listeners,
-            limits=limits,
-            clock=self.clock,
-            clients=figures,
-            log=log,
-            trust=trust,
-            proxied=proxied,
-        )
-        self.delivery = Delivery(
-            clock=self.clock, ledger=self.ledger, log=log, server=server, close=self.connections.close
-        )
-        self.replies = self.delivery.replies
-        self.tenure = Tenure(limits, orders, self.ledger, self.clock, log)
-        self.calls: Calls | None = None
-        if any(app.blocking for app in site.apps()):
-            crew = Crew(threads, limits, figures)
-            self.calls = Calls(
-                crew=crew,
-                watch=Watch(crew, limits, slow_after, slow),
-                clock=self.clock,
-                delivery=self.delivery,
-                log=log,
-                resume=self._resume,
-                give_up=self.tenure.retire,
-            )
-        self.talk = Conversations(
-            site=site,
-            limits=limits,
-            clock=self.clock,
-            delivery=self.delivery,
-            progress=figures.desk(0),
-            log=log,
-            calls=self.calls,
-            trust=trust,
-        )
-        self.connections.turn_away = self.talk.turn_away
-        self.talk.introduce = self.connections.introduce
-        self.upkeep = Upkeep(
-            connections=self.connections,
-            talk=self.talk,
-            tenure=self.tenure,
-            orders=orders,
-            limits=limits,
-            read=lambda connection: _READY[connection.state](self, connection),
-        )
+class Worker(Parts):
+    """The parts of one worker at work."""
 
     @property
     def done(self) -> bool:
@@ -146,7 +54,7 @@ class Worker:
         if self.calls:
             self.calls.crew.strayed = True
 
-    def turn(self) -> None:
+    def turn(self) -> None:  # noqa: C901 - every turn, without hops
         """Sleep until something can be done, do it.  Log lines are written before a sleep, or when they are many."""
         ledger, connections = self.ledger, self.connections.by_descriptor
         events = self.epoll.poll(0 if ledger.lines else self._patience(), EVENTS)
@@ -161,6 +69,8 @@ class Worker:
                 self._elsewhere(descriptor)
             elif event == READABLE and connection.state is State.READING:
                 self.serve(connection)
+            elif connection.state is State.RUNNING:
+                self._meanwhile(connection, event)
             else:
                 _READY[connection.state](self, connection)
         if len(ledger.lines) >= BATCH:
@@ -175,9 +85,10 @@ class Worker:
 
     def _patience(self) -> float:
         """Seconds to sleep at most; with nobody to look after, as long as we are in office."""
-        if not self.connections.by_descriptor and not self.upkeep.leaving and self.connections.doors.open:
-            return self.tenure.patience(self.upkeep.due)
-        return max(0.0, self.upkeep.due - self.clock.now)
+        crowded = self.calls is not None and self.calls.crew.surplus > 0
+        if crowded or self.connections.by_descriptor or self.upkeep.leaving or not self.connections.doors.open:
+            return max(0.0, self.upkeep.due - self.clock.now)
+        return self.tenure.patience(self.upkeep.due)
 
     def serve(self, connection: Connection) -> None:  # noqa: C901, PLR0912 - one function on purpose, without hops
         """The hot path.  Read; if the very same bytes were answered lately and the answer is still true, send it."""
@@ -272,9 +183,16 @@ class Worker:
         self.talk.advance(connection)
         self.connections.watch(connection)
 
-    def _leave_alone(self, connection: Connection) -> None:
-        """Running: whatever epoll has to tell can wait."""
-        self.connections.unwatch(connection)
+    def read(self, connection: Connection) -> None:
+        """Whatever its state is for, as if its socket were ready."""
+        _READY[connection.state](self, connection)
+
+    def _meanwhile(self, connection: Connection, event: int) -> None:
+        """Running: who has left waits for no answer; whatever else epoll has to tell can wait."""
+        if event & BROKEN or (event & select.EPOLLRDHUP and connection.leaves(self.clock.now)):
+            self.delivery.drop(connection)
+        else:
+            self.connections.watch_end(connection)
 
     def _more(self, connection: Connection) -> None:
         """Bytes of a body or of a proxy's greeting, or an error that reading them will tell."""
@@ -316,7 +234,7 @@ _READY: dict[State, Callable[[Worker, Connection], None]] = {
     State.GREETING: Worker._more,
     State.READING: Worker.serve,
     State.BODY: Worker._more,
-    State.RUNNING: Worker._leave_alone,
+    State.RUNNING: lambda worker, connection: None,
     State.WRITING: Worker._room,
     State.LINGERING: Worker._read_off,
     State.CLOSED: lambda worker, connection: None,

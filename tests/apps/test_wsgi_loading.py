@@ -161,6 +161,7 @@ def test_a_module_that_is_not_there(folder):
     why = why_not("projct:app", folder.path)
     assert why.startswith("there is no module projct; did you mean project?; looked in ")
     assert folder.path in why
+    assert "did you mean" not in why_not("jsom:app", folder.path)  # json is nobody's application
     assert "path = FOLDER names the folder that it is in" in why_not("surely_not_there:app")
 
 
@@ -187,6 +188,14 @@ def test_an_attribute_that_is_not_there(folder):
         f"lacking ({home}) has no attribute aplication; did you mean application?"
     )
     assert f"lacking.application ({home}) has no attribute wsgi" in why_not("lacking:application.wsgi", folder.path)
+
+
+def test_an_attribute_of_the_other_usual_name(folder):
+    folder("flasky.py", "app = print\n")
+    assert why_not("flasky", folder.path).endswith(" has no attribute application; did you mean app?")
+    folder("djangoish.py", "application = print\n")
+    assert why_not("djangoish:app", folder.path).endswith(" has no attribute app; did you mean application?")
+    assert why_not("djangoish:site", folder.path).endswith(" has no attribute site")
 
 
 def test_an_import_that_raises_shows_the_applications_own_trace(folder):

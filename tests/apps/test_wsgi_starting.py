@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -198,6 +199,34 @@ def test_twice_is_refused_without_a_reason():
         begun("200 OK", [])
     with pytest.raises(WsgiError, match="start_response is called again"):
         begun("200 OK", [], None)
+
+
+def test_what_was_refused_was_said_all_the_same():
+    begun = start()
+    with pytest.raises(ValueError, match="Bad Name"):
+        begun("200 OK", [("Bad Name", "x")])
+    with pytest.raises(WsgiError, match="start_response is called again"):
+        begun("200 OK", [TEXT])
+
+
+@pytest.mark.parametrize("result", [[b"x"], [b"x", b"y"], iter([b"x"])])
+def test_an_application_that_swallows_the_refusal(result):
+    def application(environ, start_response):
+        with suppress(ValueError):
+            start_response("200 OK", [("Bad Name", "x")])
+        return result
+
+    with pytest.raises(WsgiError, match="goes on after start_response was refused"):
+        give(application)
+
+
+def test_nothing_can_be_written_after_a_refusal():
+    begun = start()
+    write = begun("200 OK", [TEXT])
+    with suppress(ValueError):
+        begun("500 Broken", [("Bad Name", "x")], (ValueError, ValueError("why"), None))
+    with pytest.raises(WsgiError, match="write is called after start_response was refused"):
+        write(b"x")
 
 
 def test_with_an_error_in_hand_the_head_is_replaced_before_it_is_out():

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.daemons import ROOT, Daemon
+from tests.daemons import Daemon
+from tests.typed import ROOT
 
 from .chromium import Chromium
 

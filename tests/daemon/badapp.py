@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import multiprocessing
 import os
 import signal
 import sys
@@ -46,6 +47,34 @@ def fork_and_stay(environ: Environ) -> bytes:
     return b"%d" % pid
 
 
+def fork_and_terminate(environ: Environ) -> bytes:
+    """The exit codes of a child, and of a child of a child, that are ended by TERM, as those of a pool are."""
+    return repr((terminated(wait), terminated(terminate))).encode()
+
+
+def wait(begun: int) -> None:
+    os.write(begun, b".")
+    signal.pause()
+
+
+def terminate(begun: int) -> None:
+    if terminated(wait) == -signal.SIGTERM:
+        wait(begun)
+
+
+def terminated(target: Callable[[int], None]) -> int | None:
+    """The exit code of a process that is ended once it has written a byte."""
+    reader, writer = os.pipe()
+    process = multiprocessing.get_context("fork").Process(target=target, args=(writer,))
+    process.start()
+    os.close(writer)
+    os.read(reader, 1)
+    os.close(reader)
+    process.terminate()
+    process.join()
+    return process.exitcode
+
+
 def close_all(environ: Environ) -> bytes:
     os.closerange(3, 4096)
     return b"closed"
@@ -54,6 +83,13 @@ def close_all(environ: Environ) -> bytes:
 def grow(environ: Environ) -> bytes:
     HOARD.append(bytearray(b"x" * (64 << 20)))
     return b"grown"
+
+
+def devour(environ: Environ) -> bytes:
+    """More and more, up to 1 GiB."""
+    for _ in range(64):
+        HOARD.append(bytearray(b"x" * (16 << 20)))
+    return b"satisfied"
 
 
 def handle(environ: Environ) -> bytes:
@@ -86,7 +122,22 @@ def fine(environ: Environ) -> bytes:
 
 DEEDS: dict[str, Callable[[Environ], bytes]] = {
     f"/{deed.__name__}": deed
-    for deed in (leave, exit_politely, crash, fork, fork_and_stay, close_all, grow, handle, spin, insist, sleep, fine)
+    for deed in (
+        leave,
+        exit_politely,
+        crash,
+        fork,
+        fork_and_stay,
+        fork_and_terminate,
+        close_all,
+        grow,
+        devour,
+        handle,
+        spin,
+        insist,
+        sleep,
+        fine,
+    )
 }
 
 

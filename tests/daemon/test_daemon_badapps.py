@@ -46,13 +46,18 @@ def serves(daemon: Daemon) -> None:
     [
         ("leave", "exited with 3"),
         ("crash", "was killed by SIGSEGV"),
-        ("close_all", "exited with 1"),
+        ("close_all", "exited with 70: an error of its own"),
     ],
 )
 def test_a_worker_that_ends_by_its_application_is_replaced(daemon: Daemon, deed: str, ending: str) -> None:
     daemon.say(b"GET /%b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % deed.encode())
     daemon.errors.wait_for(rf"\[error\] .*worker \d+ \(pid \d+\) {ending}")
+    daemon.errors.wait_for(f"^    .*'GET /{deed} HTTP/1.1'")
+    if deed == "leave":
+        daemon.errors.wait_for(r"an application ended it, as os\._exit\(\) does")
     daemon.settled(3)
+    if deed == "close_all":
+        assert "does an application close what it did not open" in daemon.errors.text
     serves(daemon)
 
 
@@ -81,6 +86,13 @@ def test_a_child_that_stays_holds_nothing_of_ours(daemon: Daemon, tmp_path: Path
     with open(fifo, "w"):
         assert not set(held(child)) & listeners(daemon)
     wait_for_end(child)
+
+
+def test_a_child_that_is_ended_by_a_signal_takes_nobody_along(daemon: Daemon) -> None:
+    before = daemon.workers()
+    assert daemon.get("/fork_and_terminate").body == b"(-15, -15)"
+    serves(daemon)
+    assert daemon.workers() == before
 
 
 def held(pid: int) -> list[str]:
@@ -118,7 +130,7 @@ def test_who_does_not_end_is_given_up(start: Start, deed: str, threads: int) -> 
     answer = daemon.say(b"GET /%b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % deed.encode())
     if threads > 1 or deed == "spin":
         assert answer.startswith(b"HTTP/1.1 503 ")
-        daemon.errors.wait_for(rf"'GET /{deed} HTTP/1.1' took too long: given up after")
+        daemon.errors.wait_for(rf"'GET /{deed} HTTP/1.1' took too long: given up after [1-9][0-9.]* s")
     if deed == "spin":
         assert set(daemon.workers()) == before
     else:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import socket
 import subprocess
 import urllib.request
@@ -15,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from forkserver import __version__
-from forkserver.process.control import ControlClient, NotRunning
 from tests.conftest import Start
-from tests.daemons import LAUNCH, PATIENCE, ROOT, Daemon, Lines, children_of, descriptors, wait_for_end
+from tests.daemons import PATIENCE, Daemon, Lines, children_of, descriptors, end_background, master_of, wait_for_end
+from tests.typed import LAUNCH, ROOT, forkserver, typed
 
 CONFIG = """
 [server]
@@ -38,39 +37,13 @@ def config(site: Path, folder: Path, listen: str = "127.0.0.1:0") -> str:
     return CONFIG.format(site=site, folder=folder, listen=listen)
 
 
-def forkserver(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    """One command, run to its end."""
-    return subprocess.run(
-        [*LAUNCH, *words],
-        cwd=ROOT,
-        env={**os.environ, **environ},
-        capture_output=True,
-        text=True,
-        timeout=3 * PATIENCE,
-        check=False,
-    )
-
-
-def master_of(daemon: Daemon) -> int:
-    """The pid of the master in the background; 0 when there is none."""
-    try:
-        with ControlClient(f"{daemon.folder}/control.sock", PATIENCE) as line:
-            return line.master
-    except NotRunning:
-        return 0
-
-
 @pytest.fixture
 def background(make: Start, site: Path, tmp_path: Path) -> Iterator[Daemon]:
     """A Daemon whose file is written, to be begun with `start`; ended with the test."""
     daemon = make(config(site, tmp_path))
     daemon.write(daemon.config)
     yield daemon
-    if pid := master_of(daemon):
-        family = [pid, *children_of(pid)]
-        os.kill(pid, signal.SIGINT)
-        for one in family:
-            wait_for_end(one)
+    end_background(daemon)
 
 
 def told(pid: int, daemon: Daemon) -> bytes:
@@ -86,15 +59,15 @@ def test_the_version() -> None:
 
 
 def test_the_help_mentions_every_command() -> None:
-    done = forkserver("--help")
+    done = typed("--help")
     assert done.returncode == 0
     assert [command for command in COMMANDS if not re.search(rf"^    {command} ", done.stdout, re.MULTILINE)] == []
-    assert [command for command in COMMANDS if forkserver(command, "--help").returncode] == []
+    assert [command for command in COMMANDS if typed(command, "--help").returncode] == []
 
 
 @pytest.mark.parametrize("words", [[], ["dance"], ["serve"], ["status", "--jsno"], ["run", "a", "b"]], ids=" ".join)
 def test_wrong_usage_is_2(words: list[str]) -> None:
-    done = forkserver(*words)
+    done = typed(*words)
     assert done.returncode == 2
     assert done.stderr.startswith("usage: forkserver")
 
@@ -102,7 +75,7 @@ def test_wrong_usage_is_2(words: list[str]) -> None:
 @pytest.mark.parametrize("command", ["run", "start", "restart", "check", "reload", "stop", "status"])
 def test_a_file_that_is_not_there(command: str, tmp_path: Path) -> None:
     """With no file there is no telling where a master would be; only 2 or 3 can be right."""
-    done = forkserver(command, str(tmp_path / "none.ini"))
+    done = typed(command, str(tmp_path / "none.ini"))
     assert done.returncode == (3 if command in ("reload", "stop", "status") else 2)
     assert done.stderr
     assert "Traceback" not in done.stderr
@@ -110,10 +83,10 @@ def test_a_file_that_is_not_there(command: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["stop", "reload", "status"])
 def test_not_running_is_3(background: Daemon, command: str) -> None:
-    done = background.command(command)
+    done = background.typed(command)
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr.startswith(f"forkserver: no forkserver answers at {background.folder}/control.sock; ")
-    assert background.command("check", "--diff").returncode == 3
+    assert background.typed("check", "--diff").returncode == 3
 
 
 def test_a_whole_life_in_the_background(background: Daemon, tmp_path: Path) -> None:
@@ -124,7 +97,7 @@ def test_a_whole_life_in_the_background(background: Daemon, tmp_path: Path) -> N
     assert told(first, background) == b"small\n"
     assert os.getsid(first) != os.getsid(0)
     assert os.readlink(f"/proc/{first}/cwd") == "/"
-    assert {descriptors(first)[number] for number in "012"} == {"/dev/null"}
+    assert [descriptors(first)[number] for number in "012"] == ["/dev/null", *[f"{tmp_path}/error.log"] * 2]
 
     again = background.command("start")
     assert again.returncode == 1
@@ -189,7 +162,7 @@ def test_start_names_the_place_that_cannot_be_written(
 
 def test_a_stale_pid_file_is_not_believed(background: Daemon, tmp_path: Path) -> None:
     (tmp_path / "server.pid").write_text(f"{os.getpid()}\n")
-    assert background.command("stop").returncode == 3  # and we are still here
+    assert background.typed("stop").returncode == 3  # and we are still here
     assert background.command("start").returncode == 0
     assert (tmp_path / "server.pid").read_text() == f"{master_of(background)}\n"
 
@@ -221,15 +194,15 @@ def test_a_wrong_configuration_is_2_with_every_complaint(background: Daemon, com
 def test_a_broken_configuration_does_not_hide_the_running_master(start: Start, site: Path, tmp_path: Path) -> None:
     daemon = start(config(site, tmp_path).replace(f"error = {tmp_path}/error.log", ""))
     daemon.file.write_text(daemon.file.read_text() + "colour = blue\n")
-    refused = daemon.command("reload")
+    refused = daemon.typed("reload")
     assert refused.returncode == 1
     assert re.search(rf"reload refused: {daemon.file}:\d+: \[/\] colour: ", refused.stderr)
-    shown = daemon.command("status")
+    shown = daemon.typed("status")
     assert shown.returncode == 0
     assert re.search(r"^the last reload was refused: .*colour", shown.stdout, re.MULTILINE)
     assert daemon.command("restart").returncode == 2
     assert daemon.get("/small.txt").status == 200  # nothing was stopped
-    assert daemon.command("stop").returncode == 0
+    assert daemon.typed("stop").returncode == 0
     assert daemon.wait() == 0
 
 
@@ -237,7 +210,7 @@ def test_status_for_programs(start: Start, site: Path, tmp_path: Path) -> None:
     daemon = start(config(site, tmp_path).replace(f"error = {tmp_path}/error.log", ""))
     workers = daemon.settled(2)
     assert daemon.get("/small.txt").status == 200
-    done = daemon.command("status", "--json")
+    done = daemon.typed("status", "--json")
     assert done.returncode == 0
     status = json.loads(done.stdout)
     assert status["pid"] == daemon.process.pid
@@ -269,15 +242,15 @@ def test_a_reader_who_has_had_enough_is_no_error(start: Start, site: Path, tmp_p
 def test_check_says_good_shows_and_compares(start: Start, site: Path, tmp_path: Path) -> None:
     daemon = start(config(site, tmp_path).replace(f"error = {tmp_path}/error.log", ""))
     daemon.settled(2)
-    good = daemon.command("check")
+    good = daemon.typed("check")
     assert (good.returncode, good.stdout) == (0, f"{daemon.file}: good\n")
-    shown = daemon.command("check", "--show")
+    shown = daemon.typed("check", "--show")
     assert shown.returncode == 0
     assert re.search(rf"^workers = 2 .*{daemon.file}:\d+", shown.stdout, re.MULTILINE)
-    same = daemon.command("check", "--diff")
+    same = daemon.typed("check", "--diff")
     assert (same.returncode, same.stdout) == (0, "no differences\n")
     daemon.write(daemon.config.replace("workers = 2", "workers = 3"))
-    other = daemon.command("check", "--diff")
+    other = daemon.typed("check", "--diff")
     assert other.returncode == 0
     assert re.search(r"workers.*2.*3", other.stdout)
 
@@ -289,7 +262,7 @@ def test_check_compares_even_with_what_could_not_be_started_any_more(start: Star
     daemon = start(text + f"[/gone]\nstatic = {gone}\n")
     gone.rmdir()
     daemon.write(text)
-    done = daemon.command("check", "--diff")
+    done = daemon.typed("check", "--diff")
     assert done.returncode == 1
     assert "could not be started like that any more" in done.stderr
     assert "Traceback" not in done.stderr

@@ -1,9 +1,11 @@
-"""Calls that no timeout ends: their worker is replaced, and what else it has in hand is finished where that can be."""
+"""Workers whose crew is in trouble: they are replaced, and what they have in hand is finished where that can be."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+
+import pytest
 
 from tests.conftest import Start
 from tests.daemons import Daemon, read_all, wait_for_end
@@ -12,7 +14,7 @@ CONFIG = """
 [server]
 listen = 127.0.0.1:0
 workers = 1
-threads = 4
+threads = {threads}
 [log]
 access = none
 slow_after = {slow_after}
@@ -26,9 +28,11 @@ work = yes
 """
 
 
-def started(start: Start, site: Path, slow_after: str = "0", kill_timeout: str = "1s") -> tuple[Daemon, int]:
+def started(
+    start: Start, site: Path, slow_after: str = "0", kill_timeout: str = "1s", threads: int = 4
+) -> tuple[Daemon, int]:
     """A server with one worker, and that one's pid."""
-    daemon = start(CONFIG.format(site=site, slow_after=slow_after, kill_timeout=kill_timeout))
+    daemon = start(CONFIG.format(site=site, slow_after=slow_after, kill_timeout=kill_timeout, threads=threads))
     (worker,) = daemon.settled(1)
     return daemon, worker
 
@@ -81,5 +85,26 @@ def test_a_call_that_holds_the_interpreter_is_told_with_its_stack_and_ended_with
         daemon.errors.wait_for(rf"worker 0 \(pid {first}\) was killed by SIGKILL while serving {line}")
         assert read_all(stuck) == b""
         assert read_all(bystander) == b""
+    daemon.settled(2)
+    assert daemon.get("/small.txt").status == 200
+
+
+def test_the_record_of_a_worker_that_is_killed_soon_has_its_stack(start: Start, site: Path) -> None:
+    daemon, first = started(start, site)
+    with daemon.connect() as stuck:
+        stuck.sendall(asked("/work/grip?s=3600"))
+        daemon.errors.wait_for(rf"worker 0 \(pid {first}\) did not answer in time: .*: killed")
+        daemon.errors.wait_for(rf"worker 0 \(pid {first}\) was killed by SIGKILL while serving 'GET /work/grip")
+        daemon.errors.wait_for(r"^      File .*kinds.py\", line \d+ in _grip$")
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_an_error_of_whoever_watches_ends_the_worker_with_a_traceback(start: Start, site: Path, threads: int) -> None:
+    daemon, first = started(start, site, "100ms", threads=threads)
+    with daemon.connect() as sock:
+        sock.sendall(asked("/work/blind"))
+        daemon.errors.wait_for(r"\[error\] .*: ended by an error of its own")
+        daemon.errors.wait_for("^    RuntimeError: asked to fail while looking$")
+    daemon.errors.wait_for(rf"worker 0 \(pid {first}\) exited with 1")
     daemon.settled(2)
     assert daemon.get("/small.txt").status == 200

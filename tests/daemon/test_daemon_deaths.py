@@ -98,7 +98,9 @@ def test_a_worker_that_speaks_nonsense_is_replaced(start: Start, site: Path) -> 
     (victim,) = daemon.settled(1)
     with daemon.connect() as sock:
         sock.sendall(b"GET /bad/garble HTTP/1.1\r\nHost: x\r\n\r\n")
-        daemon.errors.wait_for(rf"worker 0 \(pid {victim}\) not a message: b'GET / HTTP/1.1': killed")
+        daemon.errors.wait_for(
+            rf"worker 0 \(pid {victim}\) wrote to its master's line what is not a message: b'GET / HTTP/1.1': killed"
+        )
     daemon.settled(2)
     assert daemon.get("/small.txt").status == 200
 
@@ -140,6 +142,7 @@ def test_a_hung_request_ends_at_its_limit(start: Start, site: Path) -> None:
         )
         assert read_all(sock) == b""
     daemon.errors.wait_for(rf"\(pid {victim}\) was killed by SIGKILL while serving 'GET /bad/hang HTTP/1.1'")
+    daemon.errors.wait_for(r"^      File .*kinds.py\", line \d+ in _hang$")
     daemon.settled(2)
     assert daemon.get("/small.txt").status == 200
 
@@ -154,7 +157,7 @@ def test_status_shows_what_is_in_hand(start: Start, site: Path) -> None:
         (request,) = worker["in_progress"]
         assert (request["request"], request["client"]) == ("GET /bad/hang HTTP/1.1", "127.0.0.1")
         assert (worker["request"], worker["running"]) == (request["request"], request["running"])
-        shown = daemon.command("status").stdout.splitlines()
+        shown = daemon.typed("status").stdout.splitlines()
         assert re.fullmatch(r" +[0-9]+\.[0-9] s  127\.0\.0\.1 +GET /bad/hang HTTP/1\.1", shown[2])
         daemon.send(signal.SIGINT)
         assert daemon.wait() == 0

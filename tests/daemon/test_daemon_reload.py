@@ -110,12 +110,12 @@ def test_whatever_is_wrong_the_old_generation_serves_on(
     before = daemon.holdings()
     text, reason = wrong(site, tmp_path)
     daemon.write(text)
-    told = daemon.command("reload")
+    told = daemon.typed("reload")
     assert told.returncode == 1
     assert told.stderr.startswith("forkserver: reload refused: ")
     assert daemon.errors.wait_for(r"\[error\] .*reload refused: ")
     hear(ear, "RELOADING=1\nMONOTONIC_USEC=", "READY=1", "the last reload was refused: ")
-    for found in (told.stderr, daemon.status()["last_refusal"], daemon.command("status").stdout):
+    for found in (told.stderr, daemon.status()["last_refusal"], daemon.typed("status").stdout):
         assert re.search(reason, found)
     assert daemon.get("/small.txt").status == 200
     assert sorted(daemon.workers()) == sorted(workers)
@@ -137,7 +137,7 @@ def test_a_port_in_use_is_refused_and_nothing_else_is_taken(start: Start, site: 
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         daemon.write(config(site).replace("127.0.0.1:0", f"unix:{tmp_path}/new.sock, 127.0.0.1:{port}"))
-        told = daemon.command("reload")
+        told = daemon.typed("reload")
         assert (told.returncode, told.stderr) == (
             1,
             f"forkserver: reload refused: cannot listen on 127.0.0.1:{port}: in use by another program\n",

@@ -12,7 +12,8 @@ import pytest
 from forkserver import config, onthespot
 from forkserver.apps import KINDS
 from tests.conftest import Start
-from tests.daemons import LAUNCH, PATIENCE, ROOT
+from tests.daemons import PATIENCE
+from tests.typed import LAUNCH, ROOT
 
 APPLICATION = """
 def application(environ, start_response):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import pytest
 
 import benchmarks
 from benchmarks.client import PeerError
+from benchmarks.crowd import Pounding, Report, pound
 from benchmarks.diag import HEAD, held, take
-from benchmarks.ordeals import Kill, Outcome, Server, kill, reload, suffer
+from benchmarks.ordeals import Kill, Outcome, Server, Trial, kill, reload, suffer
 from benchmarks.visitors import FAILED, REFUSED, RETRIED, Loss
 from tests.conftest import Start
 from tests.daemons import Daemon
@@ -80,6 +82,44 @@ def test_retirements_cost_nobody_anything(daemon: Daemon, tmp_path: Path) -> Non
     assert every_answer_is_logged(daemon, outcome, tmp_path / "access.log")
 
 
+@pytest.mark.system
+def test_wrk_loses_what_killed_workers_had_in_hand_and_nothing_else(daemon: Daemon) -> None:
+    def ordeal(trial: Trial) -> int:
+        return reload(server(daemon), 3) + kill(server(daemon), trial, 2.0, 0.2) + reload(server(daemon), 3)
+
+    trial = pound("reloads and kills", server(daemon), ordeal)
+    print(trial.row())
+    assert trial.breaches() == []
+    assert trial.report.lost > 0
+    assert daemon.status()["crashes"] == len(trial.kills)
+    assert daemon.stop() == 0
+    trial.named = len(re.findall(r"(?m)^    serving '", daemon.errors.rest()))
+    assert trial.breaches() == []
+
+
+@pytest.mark.parametrize(
+    ("report", "named", "breach"),
+    [
+        (Report(9, 0, 1, 1, 0, 0), 2, None),
+        (Report(9, 1, 0, 0, 0, 0), 0, "1 connections were refused"),
+        (Report(9, 0, 2, 1, 0, 0), 0, "3 connections ended, but 2 connections were in hand"),
+        (Report(9, 0, 0, 0, 1, 0), 0, "1 requests were not answered in time"),
+        (Report(9, 0, 0, 0, 0, 1), 0, "1 answers were no 200"),
+        (Report(9, 0, 0, 0, 0, 0), 3, "3 requests are in the crash records, but 2 connections were in hand"),
+        (Report(0, 0, 0, 0, 0, 0), 0, "nothing was answered"),
+    ],
+)
+def test_what_wrk_may_report(report: Report, named: int, breach: str | None) -> None:
+    pounding = Pounding("kills", 1, [Kill(1, 2.0, frozenset({4000, 4001}))], report, named)
+    assert pounding.breaches() == ([f"kills: {breach}"] if breach else [])
+
+
+def test_the_report_of_wrk_is_read() -> None:
+    assert Report.parse("Running 1s test\nRESULT 9 1 2 3 4 5\n") == Report(9, 1, 2, 3, 4, 5)
+    with pytest.raises(PeerError, match="wrk: unable to connect"):
+        Report.parse("unable to connect to 127.0.0.1:1\n")
+
+
 @pytest.mark.parametrize(
     ("fate", "port", "begun", "ended", "lawful"),
     [
@@ -94,19 +134,19 @@ def test_retirements_cost_nobody_anything(daemon: Daemon, tmp_path: Path) -> Non
 )
 def test_what_a_kill_explains(fate: str, port: int, begun: float, ended: float, lawful: bool) -> None:
     loss = Loss(fate, port, begun, ended, "why")
-    outcome = Outcome("kills", 1, 1, [loss], [Kill(1, 2.0, frozenset({4000}))])
+    outcome = Outcome("kills", 1, [Kill(1, 2.0, frozenset({4000}))], 1, [loss])
     assert outcome.breaches() == ([] if lawful else [f"kills: {fate}: why"])
 
 
 @pytest.mark.parametrize(("fate", "lawful"), [(REFUSED, False), (FAILED, False), (RETRIED, True)])
 def test_what_may_happen_where_nobody_is_killed(fate: str, lawful: bool) -> None:
-    outcome = Outcome("reloads", 1, 1, [Loss(fate, 4000, 1.0, 3.0, "why")])
+    outcome = Outcome("reloads", 1, [], 1, [Loss(fate, 4000, 1.0, 3.0, "why")])
     assert outcome.breaches() == ([] if lawful else [f"reloads: {fate}: why"])
 
 
 def test_an_ordeal_in_which_nothing_happens_is_none() -> None:
-    assert Outcome("reloads", 0, 1).breaches() == ["reloads: nothing happened"]
-    assert Outcome("reloads", 1, 0).breaches() == ["reloads: nothing was answered"]
+    assert Outcome("reloads", 0, [], 1).breaches() == ["reloads: nothing happened"]
+    assert Outcome("reloads", 1, [], 0).breaches() == ["reloads: nothing was answered"]
 
 
 def test_what_a_process_holds() -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Start
-from tests.daemons import PATIENCE, ROOT, Daemon, children_of, wait_for_end
+from tests.daemons import PATIENCE, Daemon, children_of, wait_for_end
+from tests.typed import ROOT
 
 CONFIG = """
 [server]

@@ -11,7 +11,7 @@ from docs import generate, words
 from forkserver import __version__, config
 from forkserver.apps import KINDS
 from forkserver.config import Config, ConfigError, describe
-from tests.daemons import ROOT
+from tests.typed import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 EXAMPLES = [*re.findall(r"^```ini\n(.*?)^```$", README, re.DOTALL | re.MULTILINE), words.EXAMPLE]

@@ -11,7 +11,7 @@ from forkserver import commands
 from forkserver.apps import KINDS
 from forkserver.config import FIXED, describe
 from forkserver.process.master import ACTIONS
-from tests.daemons import ROOT
+from tests.typed import ROOT
 
 STALE = "stale; write it anew with: .venv/bin/python -m docs.generate"
 FILES = {str(path.relative_to(ROOT)): (path, content) for path, content in generate.files().items()}

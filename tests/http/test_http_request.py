@@ -143,3 +143,19 @@ def test_no_reason_quotes_the_peer() -> None:
         Parser().parse(request(b"<script>"))
     assert "script" not in refusal.value.why
     assert str(refusal.value.status) in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (b"GET /caf\xc3\xa9 HTTP/1.1", "the target has letters that are not ASCII and not percent-encoded"),
+        (b"GET /?q=\xe9 HTTP/1.0", "the target has letters that are not ASCII and not percent-encoded"),
+        (b"GET /a#b HTTP/1.1", "the target has a fragment"),
+        (b"GET /a", "the request line has no HTTP version"),
+        (b"GET /a b HTTP/1.1", "the request line is malformed"),
+    ],
+)
+def test_the_reason_says_what_to_mend(line: bytes, why: str) -> None:
+    with pytest.raises(BadRequest) as refusal:
+        Parser().parse(line + b"\r\nHost: x\r\n\r\n")
+    assert (refusal.value.status, refusal.value.why) == (400, why)

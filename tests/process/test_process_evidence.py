@@ -1,4 +1,4 @@
-"""What a worker leaves behind: notes of its stack, written in C, and the kernel's count of OOM kills."""
+"""What a worker leaves behind: notes of its stack, written in C; what is told of its end."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from forkserver.process import evidence, forking, signals
-from forkserver.process.evidence import CGROUPS, MOST, Evidence, Notes, OomKills, memory_events
+from forkserver.process.evidence import MOST, Evidence, Notes
 from forkserver.process.messages import Born, Channel
+from forkserver.process.oomkills import OomKills
 from forkserver.process.scoreboard import InProgress, Seat
 
 
@@ -143,57 +144,13 @@ def test_more_descriptors_than_one_are_closed() -> None:
     assert sorted(os.listdir("/proc/self/fd")) == before
 
 
-# The kernel's count.
-
-
-@pytest.fixture
-def events(tmp_path: Path) -> Path:
-    path = tmp_path / "memory.events"
-    path.write_text("low 0\noom 2\noom_kill 3\noom_group_kill 9\n")
-    return path
-
-
-def test_the_count_is_compared_with_the_one_last_seen(events: Path) -> None:
-    kills = OomKills(str(events), now=10.0)
-    assert kills.since(12.0) == (0, 2.0)
-    events.write_text("low 0\noom 2\noom_kill 5\n")
-    assert kills.since(13.5) == (2, 1.5)
-    assert kills.since(14.0) == (0, 0.5)
-
-
-@pytest.mark.parametrize("text", [None, "", "low 0\n"], ids=["no file", "empty", "no such line"])
-def test_where_nobody_counts_nothing_is_said(events: Path, text: str | None) -> None:
-    events.unlink()
-    if text is not None:
-        events.write_text(text)
-    kills = OomKills(str(events), now=10.0)
-    assert kills.since(12.0) is None
-
-
-def test_a_sigkill_is_told_with_the_count_unless_it_was_ours(events: Path) -> None:
+def test_a_sigkill_is_told_with_the_kernels_count_unless_it_was_ours(tmp_path: Path) -> None:
+    events = tmp_path / "memory.events"
+    events.write_text("low 0\noom_kill 3\n")
     held = Evidence()
     held.oom_kills = OomKills(str(events), now=10.0)
-    events.write_text("oom_kill 4\n")
+    events.write_text("low 0\noom_kill 4\n")
     words = held.of_death(-signal.SIGKILL, seat_of(7), 12.0, by_us=False)
-    assert words.endswith("rose by 1 in the last 2.0 s: the kernel killed for want of memory")
+    assert "oom_kill in memory.events of its control group rose by 1 in the last 2.0 s" in words
     assert "oom" not in held.of_death(-signal.SIGKILL, seat_of(7), 12.0, by_us=True)
     assert "oom" not in held.of_death(-signal.SIGSEGV, seat_of(7), 12.0, by_us=False)
-
-
-@pytest.mark.parametrize(
-    ("text", "path"),
-    [
-        ("0::/\n", f"{CGROUPS}/memory.events"),
-        ("0::/system.slice/forkserver.service\n", f"{CGROUPS}/system.slice/forkserver.service/memory.events"),
-        ("4:memory:/old\n0::/new: one\n", f"{CGROUPS}/new: one/memory.events"),
-        ("4:memory:/old\n", ""),
-        ("", ""),
-        (None, ""),
-    ],
-    ids=["root", "service", "hybrid", "version 1", "empty", "no file"],
-)
-def test_our_control_group_is_found(tmp_path: Path, text: str | None, path: str) -> None:
-    file = tmp_path / "cgroup"
-    if text is not None:
-        file.write_text(text)
-    assert memory_events(str(file)) == path

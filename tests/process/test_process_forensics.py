@@ -5,7 +5,10 @@ from __future__ import annotations
 import signal
 from typing import Any
 
+import pytest
+
 from forkserver.process import forensics
+from forkserver.process.forensics import Oom
 from forkserver.process.scoreboard import InProgress, Seat
 
 SLOW = InProgress("GET /slow HTTP/1.1", "192.0.2.1", 100.0, 160.0, 0, 3)
@@ -21,8 +24,7 @@ def death(code: int, *requests: InProgress, **more: Any) -> list[str]:
 
 
 def test_an_exit_with_nothing_in_hand_is_one_line() -> None:
-    assert death(3) == ["exited with 3"]
-    assert death(0, stack="something old", oom=(0, 1.0)) == ["exited with 0"]
+    assert death(0, stack="something old", last="GET / HTTP/1.1", oom=Oom(0, 1.0, "memory.events")) == ["exited with 0"]
 
 
 def test_an_exit_names_all_requests_in_hand() -> None:
@@ -31,7 +33,17 @@ def test_an_exit_names_all_requests_in_hand() -> None:
         "generation 2, 1234 requests served, up 60.0 s",
         "serving 'GET /slow HTTP/1.1' of 192.0.2.1 for 5.0 s",
         r"serving 'GET /quick\n HTTP/1.1' for 3.0 s",
+        forensics.BY_APPLICATION,
     ]
+
+
+def test_an_end_with_nothing_in_hand_names_the_last_request() -> None:
+    last = "nothing in hand; last an application was given 'GET /last HTTP/1.1'"
+    up = "generation 2, 1234 requests served, up 60.0 s"
+    assert death(3, last="GET /last HTTP/1.1") == ["exited with 3", up, last, forensics.BY_APPLICATION]
+    assert death(-signal.SIGABRT, last="GET /last HTTP/1.1") == ["was killed by SIGABRT", up, last]
+    assert death(70) == ["exited with 70: an error of its own, told above or on standard error", up]
+    assert last not in death(3, SLOW, last="GET /slow HTTP/1.1")
 
 
 def test_a_signal_is_named_with_the_stack_it_left() -> None:
@@ -49,11 +61,12 @@ def test_a_signal_without_work_in_hand() -> None:
     assert death(-signal.SIGBUS) == ["was killed by SIGBUS", "generation 2, 1234 requests served, up 60.0 s"]
 
 
-def test_want_of_memory_is_told_as_the_kernel_counts_it() -> None:
-    count = "oom_kill in memory.events of its control group"
-    rose, stayed = (death(-signal.SIGKILL, oom=(kills, 1.5))[-1] for kills in (2, 0))
-    assert rose == f"{count} rose by 2 in the last 1.5 s: the kernel killed for want of memory"
-    assert stayed == f"{count} did not rise: it was not for want of memory"
+@pytest.mark.parametrize("file", ["memory.events", "memory.oom_control"])
+def test_want_of_memory_is_told_as_the_kernel_counts_it(file: str) -> None:
+    count = f"oom_kill in {file} of its control group"
+    rose, stayed = (death(-signal.SIGKILL, oom=Oom(kills, 1.5, file))[-1] for kills in (2, 0))
+    assert rose.startswith(f"the kernel killed for want of memory: {count} rose by 2 in the last 1.5 s ")
+    assert stayed == f"not for want of memory: {count} did not rise"
     assert "oom" not in "".join(death(-signal.SIGKILL, oom=None))
 
 

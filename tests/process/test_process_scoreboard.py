@@ -167,3 +167,20 @@ def test_seats_that_nobody_ever_took_are_not_asked() -> None:
     assert board.hold(board.slots[0], 5, 1) == 1
     board.give(1, 1, 0.0)
     assert board.hold(board.slots[0], 5, 1) == 2
+
+
+def test_the_last_request_is_known_after_its_end() -> None:
+    board = Scoreboard(1)
+    slot = board.slots[0]
+    assert slot.last() == ""
+    for number, line, began in (
+        (0, b"GET /a HTTP/1.1", 1.0),
+        (3, b"GET /b HTTP/1.1", 3.0),
+        (1, b"GET /c HTTP/1.1", 2.0),
+    ):
+        desk = slot.desk(number)
+        desk.begin(line, "", began, 0.0)
+        desk.end()
+    assert slot.last() == "GET /b HTTP/1.1"
+    slot.clear()
+    assert slot.last() == ""

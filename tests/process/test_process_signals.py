@@ -53,6 +53,20 @@ def test_a_child_that_lets_go_does_not_speak_to_its_parent(signals: Signals) -> 
     assert signals.read() == []
 
 
+def test_closing_twice_leaves_alone_what_came_since() -> None:
+    made = Signals(WANTED)
+    made.close()
+    reader, writer = os.pipe()  # the same numbers again
+    before = signal.signal(WANTED[0], signal.SIG_IGN)
+    try:
+        made.close()
+        assert signal.getsignal(WANTED[0]) == signal.SIG_IGN
+    finally:
+        signal.signal(WANTED[0], before)
+        os.close(reader)
+        os.close(writer)
+
+
 def test_no_signal_reaches_a_child_before_it_has_arranged_its_own() -> None:
     def child() -> int:
         os.kill(os.getpid(), signal.SIGTERM)  # pending: everything is blocked
@@ -83,7 +97,7 @@ def test_a_child_never_returns_and_says_why(capfd: pytest.CaptureFixture[str], e
     def child() -> None:
         raise error
 
-    assert status_of(child) == 1
+    assert status_of(child) == forking.FAULT
     told = capfd.readouterr().err
     assert "forkserver: child[" in told
     assert "ended by an error of its own\nTraceback" in told

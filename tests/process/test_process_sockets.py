@@ -16,7 +16,8 @@ import pytest
 
 from forkserver.config.addresses import Address, addresses
 from forkserver.process.sockets import CannotListen, Listener, inherited, open_listeners, open_unix
-from tests.daemons import ROOT, has_ipv6
+from tests.daemons import has_ipv6
+from tests.typed import ROOT
 
 BACKLOG = 16
 

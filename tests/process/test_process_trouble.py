@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from forkserver.process import forking
+from forkserver.process import evidence, forking
 from forkserver.process.children import Child, Children
 from forkserver.process.evidence import Evidence
 from forkserver.process.scoreboard import Scoreboard, Seat
@@ -125,3 +125,29 @@ def test_who_has_not_said_its_pid_is_let_alone(pool: FakePool, log: FakeLog, tro
     trouble.look(25.0)
     assert log.told == []
     assert alive(pid)
+
+
+def test_who_will_miss_its_limit_is_asked_for_its_stack(
+    pool: FakePool, trouble: Trouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(evidence, "ask", asked.append)
+    notes = [os.memfd_create("notes") for _ in range(2)]
+    for seat in range(2):
+        pool.evidence.take(seat, (notes[seat],))
+    desks = [pool.board.slots[seat].desk(0) for seat in range(2)]
+    for desk in desks:
+        desk.begin(b"GET /late HTTP/1.1", "192.0.2.1", 10.0, 20.0)
+    trouble.look(18.0)
+    assert asked == []
+    trouble.look(19.0)
+    assert asked == [pool.pid(0), pool.pid(1)]
+    for descriptor in notes:
+        os.write(descriptor, b"where it hangs")
+    desks[1].end()
+    trouble.look(20.5)
+    assert killed(pool.pid(0))
+    assert pool.evidence.notes[0].fresh() == "where it hangs"
+    assert pool.evidence.notes[1].fresh() == ""  # it has kept its limit
+    assert len(asked) == 2
+    pool.evidence.let_go()

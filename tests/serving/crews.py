@@ -18,17 +18,20 @@ from forkserver.http.request import Asked, Ends
 from forkserver.http.response import Response
 from forkserver.serving import call as call_module
 from forkserver.serving import crew as crew_module
+from forkserver.serving import deadlines as deadlines_module
 from forkserver.serving import outbox as outbox_module
 from forkserver.serving import roster as roster_module
 from forkserver.serving.call import Call
 from forkserver.serving.crew import Crew
 from forkserver.serving.pace import Pace
+from forkserver.serving.roster import Part
 from forkserver.serving.routing import Mount
 from forkserver.serving.timeout import RequestTimeout
 from tests.serving.fakes import FakeApp, head_of
 
 PATIENCE = 30.0  # seconds; never waited for unless something is wrong
-OURS = {module.__file__ for module in (call_module, crew_module, outbox_module, roster_module)} | {__file__}
+TRACED = (call_module, crew_module, deadlines_module, outbox_module, roster_module)
+OURS = {module.__file__ for module in TRACED} | {__file__}
 
 
 class FakeDesk:
@@ -167,6 +170,8 @@ class Troupe:
         self.deeds: dict[Call, Deed] = {}
         self.answered: queue.SimpleQueue[Call] = queue.SimpleQueue()  # by the leader itself
         self.taken_over: list[Call] = []
+        self.complaints: list[str] = []
+        self.ticks = 0  # times that the loop looked at the clock because of a call
         self.raised: BaseException | None = None
         self.response = Response(200)
         self.mount = Mount("", "", FakeApp(lambda request: self.response), Steady())
@@ -184,8 +189,8 @@ class Troupe:
         self.turns.put(None)
         self.thread.join(PATIENCE)
         assert not self.thread.is_alive()
-        for _ in self.crew.desks:  # whoever is without a job leaves
-            self.crew._jobs.put(None)
+        for _ in range(self.crew.hired):  # whoever is without a job leaves
+            self.crew._jobs.put(Part.LEAD)
         for thread in {*threading.enumerate()} - self.others:
             if thread.name.startswith("crew "):
                 thread.join(PATIENCE)
@@ -281,6 +286,13 @@ class Troupe:
             self.deeds.pop(call)(call)
         except RequestTimeout as error:
             call.failed(error)
+
+    def complain(self, why: str) -> None:
+        self.complaints.append(why)
+
+    def tick(self) -> float:
+        self.ticks += 1
+        return time.monotonic()
 
     def take_over(self, calls: list[Call]) -> None:
         self.taken_over += calls

@@ -43,6 +43,30 @@ class FakeApp:
         pass
 
 
+class BlockingApp(FakeApp):
+    blocking = True
+
+    def employ(self, **circumstances: Any) -> None:
+        raise AssertionError("employed by whoever starts a worker")
+
+
+class Time:
+    """Two clocks that stand still until told."""
+
+    def __init__(self) -> None:
+        self.now, self.wall = 500.0, 1_000_000_000.25
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def time(self) -> float:
+        return self.wall
+
+    def pass_by(self, seconds: float) -> None:
+        self.now += seconds
+        self.wall += seconds
+
+
 class FakeLog:
     """Keeps what it is told: (level, text with traceback)."""
 

@@ -29,19 +29,12 @@ from forkserver.serving.ledger import Ledger
 from forkserver.serving.routing import Mount, Site
 from forkserver.serving.timeout import RequestTimeout
 from tests.serving.crews import PATIENCE, FakeDesk, Steady, Troupe
-from tests.serving.fakes import FakeApp, FakeLog, fake_connection
+from tests.serving.fakes import BlockingApp, FakeLog, fake_connection
 
 Respond = Callable[[Request], Response]
 GET = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n"
 HEAD = b"HEAD / HTTP/1.1\r\nHost: test\r\n\r\n"
 SPOOLED = b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\n0123456789"
-
-
-class BlockingApp(FakeApp):
-    blocking = True
-
-    def employ(self, **circumstances: Any) -> None:
-        raise AssertionError("employed by whoever starts a worker")
 
 
 class Company(Troupe):
@@ -247,6 +240,27 @@ def test_for_head_nothing_is_made_and_it_is_closed(threads: int, slow: bool) -> 
         assert b"\r\nContent-Length: 3\r\n" in got
         assert got.endswith(b"\r\n\r\n")
         assert (body.made, len(body.closed)) == (0, 1)
+
+
+@HOW
+def test_pieces_that_are_put_for_head_are_dropped(threads: int, slow: bool) -> None:
+    """Of an application that begins its answer itself, and does not look at the method."""
+
+    def respond(request: Request) -> Response:
+        response = text(iter([b"three"]))
+        put = request.begin(response)
+        put(b"one")
+        put(b"two")
+        with pytest.raises(TypeError):
+            put("text")  # type: ignore[arg-type]
+        return response
+
+    with Company(respond, threads=threads, slow=slow) as company:
+        company.hear(HEAD)
+        settled(company)
+        assert company.got().startswith(b"HTTP/1.1 200 ")
+        assert not company.log.errors()
+        assert company.lines == ["200 0 +"]
 
 
 @HOW

@@ -12,24 +12,7 @@ from forkserver.log.format import compile_format
 from forkserver.serving import clock as module
 from forkserver.serving.clock import Clock
 from forkserver.serving.ledger import Ledger
-from tests.serving.fakes import Stage, text
-
-
-class Time:
-    """Two clocks that stand still until told."""
-
-    def __init__(self) -> None:
-        self.now, self.wall = 500.0, 1_000_000_000.25
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def time(self) -> float:
-        return self.wall
-
-    def pass_by(self, seconds: float) -> None:
-        self.now += seconds
-        self.wall += seconds
+from tests.serving.fakes import Stage, Time, text
 
 
 @pytest.fixture

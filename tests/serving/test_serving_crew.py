@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -13,13 +15,26 @@ import pytest
 
 from forkserver.config.options import Limits
 from forkserver.http.response import Response
-from forkserver.serving import crew as module
+from forkserver.serving import crew as crew_module
+from forkserver.serving import deadlines as deadlines_module
 from forkserver.serving.call import Call
-from forkserver.serving.crew import NEVER, Crew
-from forkserver.serving.timeout import RequestTimeout
+from forkserver.serving.crew import Crew
+from forkserver.serving.deadlines import NEVER
+from forkserver.serving.roster import Part
+from forkserver.serving.timeout import RequestTimeout, raise_in
 from tests.serving.crews import PATIENCE, Blocked, Deed, FakeFigures, Steps, Troupe
 
+SWITCH = 1e-4  # seconds until whoever waits for the interpreter gets it
 WARM = 3  # calls after which Python 3.12 and later are sure to tell of each step
+
+
+@pytest.fixture(autouse=True)
+def _switches_often() -> Iterator[None]:
+    """The threads come between each other more often, and those that are waited for in a loop are not kept waiting."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH)
+    yield
+    sys.setswitchinterval(usual)
 
 
 def quick(call: Call) -> None:
@@ -146,6 +161,7 @@ def test_without_a_spare_nobody_loses_the_lead() -> None:
         assert inside
         troupe.crew.depose(inside)
         assert troupe.crew.call is inside
+        assert troupe.crew.timed is inside  # the loop stands still, and looks at the clock afterwards
         with troupe.crew.lock:
             troupe.crew._idle = spare
         for deed in deeds:
@@ -216,7 +232,7 @@ def test_threads_are_numbered_one_by_one() -> None:
     assert crew._idle == 21
     crew.loop, crew.acts = Done(), Done()
     for _ in crew.desks:
-        crew._jobs.put(None)
+        crew._jobs.put(Part.LEAD)
     os.close(crew.bell)
 
 
@@ -240,12 +256,35 @@ def test_a_system_without_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", start)
         assert not troupe.crew.add_thread()
-        assert troupe.crew.desks == []
+        assert troupe.crew.hired == 0
         assert not troupe.crew.spare
         with pytest.raises(RuntimeError, match="no thread for the loop"):
             troupe.crew.run(troupe, troupe._watch)
+        (complaint,) = troupe.complaints  # it is said once
+        assert "can't start new thread" in complaint
     with troupe:
         assert leader(troupe)
+
+
+def test_where_the_system_has_no_other_thread_the_leader_runs_slow_calls_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Troupe(2) as troupe:
+        crew = troupe.crew
+        leader(troupe)
+        monkeypatch.setattr(crew, "add_thread", lambda: False)
+        troupe.mount.pace.slow = True
+        with crew.lock:
+            spare, crew._idle = crew._idle, 0
+        seen: list[int] = []
+        troupe.ask(lambda call: seen.append(threading.get_ident()))
+        troupe.answered.get(timeout=PATIENCE)
+        assert seen == [leader(troupe)]
+        with crew.lock:
+            crew.busy = 1  # there is one that comes back
+        waiting = troupe.ask(quick)
+        leader(troupe)
+        assert [*crew.waiting] == [waiting]
+        with crew.lock:
+            crew.busy, crew._idle = 0, spare
 
 
 # Calls that other threads run.
@@ -381,6 +420,23 @@ def test_who_has_waited_for_too_long_waits_no_more() -> None:
         assert old not in seen
 
 
+def test_a_call_that_nobody_waits_for_any_more_is_not_begun() -> None:
+    with Troupe(2) as troupe:
+        troupe.mount.pace.slow = True
+        deeds = [begun(troupe), begun(troupe)]
+        calls = [troupe.ask(quick) for _ in range(2)]
+        leader(troupe)
+        assert [*troupe.crew.waiting] == calls
+        calls[0].gone = True
+        for deed in deeds:
+            deed.let.set()
+        while not all(call.over for call in calls):
+            assert troupe.goes_on
+        while troupe.crew.busy:
+            assert troupe.goes_on
+        assert [*troupe.deeds] == [calls[0]]
+
+
 def test_what_is_unfinished() -> None:
     with Troupe(2) as troupe:
         crew = troupe.crew
@@ -458,6 +514,38 @@ def test_what_is_over_is_no_stream_any_more() -> None:
         assert (troupe.crew.busy, troupe.crew.streams) == (0, 0)
 
 
+def test_threads_that_streams_had_leave_after_a_rest_and_their_numbers_are_given_again() -> None:
+    with Troupe(2) as troupe:
+        crew = troupe.crew
+        troupe.mount.pace.slow = True
+        streams = [begun(troupe) for _ in range(2)]
+        for call in list(crew.running.values()):
+            assert crew.set_apart(call)
+        hired(troupe)
+        assert (crew.hired, crew.surplus) == (5, 0)
+        crew.dismiss(1000.0)
+        assert crew.hired == 5
+        for stream in streams:
+            stream.let.set()
+        while crew.streams:
+            assert troupe.goes_on
+        assert crew.surplus == 2
+        for now in (1001.0, 1009.0, 1010.0, 1019.0):
+            crew.dismiss(now)
+        assert crew._idle == 4
+        crew.dismiss(1020.0)
+        assert crew._idle == 2
+        while crew.hired > 3:
+            assert troupe.goes_on
+        assert len(crew.desks) == 5
+        again = begun(troupe)
+        (call,) = crew.running.values()
+        crew.set_apart(call)
+        assert crew.add_thread()
+        assert (crew.hired, len(crew.desks)) == (4, 5)
+        again.let.set()
+
+
 # Time limits.
 
 AT_ONCE = Limits(request_timeout=0.0)
@@ -496,8 +584,9 @@ def test_a_timeout_comes_in_its_own_call_or_not_at_all(how: str, deed: Deed, mon
             guilty, innocent = troupe.call(deed), troupe.call(lambda call: looped(20))
             steps = Steps(number, crew.lock, partial(expire, troupe, guilty, depose=how == "deposed"))
             with monkeypatch.context() as patch:
-                patch.setattr(module, "raise_in", steps.raise_in)
-                patch.setattr(module, "take_back", steps.take_back)
+                patch.setattr(deadlines_module, "raise_in", steps.raise_in)
+                for module in (crew_module, deadlines_module):
+                    patch.setattr(module, "take_back", steps.take_back)
                 troupe.steps = steps
                 troupe.turns.put(partial(troupe.begin, guilty))
                 while troupe.goes_on and not guilty.over:
@@ -545,7 +634,7 @@ def test_a_timeout_while_the_thread_hands_in_its_call() -> None:
                     pass
                 call.expired = True
                 call.thread = deed.thread
-                module.raise_in(deed.thread, RequestTimeout)
+                raise_in(deed.thread, RequestTimeout)
             while troupe.goes_on and not call.over:
                 pass
             troupe.turns.put(None)
@@ -729,6 +818,30 @@ def test_an_error_of_ours_in_another_thread_ends_the_crew_too() -> None:
     troupe.ask(fail)
     troupe.thread.join(PATIENCE)
     assert isinstance(troupe.raised, ZeroDivisionError)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_error_of_whoever_watches_ends_the_crew_once_the_call_in_hand_is_over(
+    threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watching = threading.Event()
+
+    def fail() -> None:
+        assert watching.wait(PATIENCE)
+        raise ZeroDivisionError("while watching")
+
+    troupe = Troupe(threads)
+    monkeypatch.setattr(troupe, "_watch", fail)
+    troupe.thread.start()
+    deed = begun(troupe)
+    watching.set()
+    if threads == 1:
+        assert select.select([troupe.crew.bell], [], [], PATIENCE)[0], "the loop is not told"
+        deed.let.set()
+        troupe.answered.get(timeout=PATIENCE)
+    troupe.thread.join(PATIENCE)
+    assert isinstance(troupe.raised, ZeroDivisionError)
+    deed.let.set()
 
 
 def test_when_the_loop_is_done_the_crew_is() -> None:

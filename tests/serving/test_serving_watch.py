@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from forkserver.config.options import Limits
+from forkserver.http.response import Response
+from forkserver.serving import roster as roster_module
 from forkserver.serving import watch as module
 from forkserver.serving.call import Call
-from forkserver.serving.crew import NEVER
+from forkserver.serving.deadlines import NEVER
 from forkserver.serving.watch import REPLACED, STREAM, Watch
 from tests.serving.crews import PATIENCE, Blocked, Troupe
 
@@ -147,6 +149,17 @@ def test_a_reply_that_has_begun_and_goes_on_does_not_count_among_the_threads() -
     assert not crew.running[1].stream
     assert scene.desk.lasting
     assert select.select([crew.bell], [], [], 0)[0]  # so that the loop opens the doors
+
+
+def test_one_that_has_to_count_all_the_same_is_not_said_to_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(roster_module, "DESKS", 3)
+    scene = Scene()
+    scene.call.open(Response(200))
+    assert scene.call.box
+    scene.call.box.put(b"piece")
+    scene.look(2 * STREAM)
+    assert not scene.call.stream
+    assert not scene.desk.lasting
 
 
 def test_a_reply_that_goes_on_is_slow_by_the_time_since_its_last_piece() -> None:

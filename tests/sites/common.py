@@ -173,7 +173,7 @@ class Suite:
         try:
             host.write(host.site.module, "first edition", "second and larger edition")
             host.write(host.site.template, ", visit ", ", call number ")
-            told = host.daemon.command("reload")
+            told = host.daemon.typed("reload")
             assert (told.returncode, told.stdout, told.stderr) == (0, "", "")
             for count in range(2, 10):  # whichever worker answers
                 assert f"second and larger edition, call number {count}" in visitor.get("/").text
@@ -191,7 +191,7 @@ class Suite:
         before = host.workers()
         host.write(host.site.module, "EDITION", "import a_module_that_nobody_has\n\nEDITION")
         try:
-            told = host.daemon.command("reload")
+            told = host.daemon.typed("reload")
             assert (told.returncode, told.stdout) == (1, "")
             assert told.stderr.startswith("forkserver: reload refused: ")
             assert "Traceback (most recent call last)" in told.stderr

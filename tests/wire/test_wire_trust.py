@@ -456,12 +456,12 @@ def test_a_reload_changes_whom_it_believes_and_what_is_spoken_where(tmp_path: Pa
         with Talk(daemon.connect()) as talk:
             assert facts(talk.ask(request("GET", "/", *LINES, host="echo.test")))["peer"] == "127.0.0.1"
         daemon.write(before.replace("127.0.0.1:0\n", "127.0.0.1:0 proxy\ntrusted = 127.0.0.1, 10.0.0.0/8\n"))
-        assert "listen: 127.0.0.1:0 -> 127.0.0.1:0 proxy" in daemon.command("check", "--diff").stdout
+        assert "listen: 127.0.0.1:0 -> 127.0.0.1:0 proxy" in daemon.typed("check", "--diff").stdout
         assert daemon.reload()["ok"]
         with Talk(daemon.connect()) as talk:  # at the same port, as the same socket is kept
             talk.send(TEXT)
             assert facts(talk.ask(request("GET", "/", host="echo.test")))["peer"] == "192.0.2.1"
-        shown = daemon.command("check", "--show").stdout
+        shown = daemon.typed("check", "--show").stdout
         assert "listen = 127.0.0.1:0 proxy " in shown
         assert "trusted = 127.0.0.1, 10.0.0.0/8 " in shown
         daemon.write(before.replace("127.0.0.1:0\n", "127.0.0.1:0 proxy\n"))

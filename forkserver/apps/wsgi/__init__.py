@@ -63,7 +63,7 @@ class Wsgi:
         start = Start(request)
         result = self._application(environ, start)
         # The short way: one piece in a list, as most applications answer that are written for speed.
-        if type(result) is list and len(result) == 1 and start.made is not None and not start.wrote:
+        if type(result) is list and len(result) == 1 and start.made and not start.wrote:
             piece = result[0]
             if type(piece) is bytes:
                 status, fields, length_told = start.made

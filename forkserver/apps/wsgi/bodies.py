@@ -97,7 +97,7 @@ def _streamed(start: Start, stream: Stream) -> Response:
     """
     method = start.request.head.line.method
     more = True
-    if start.made is None or has_body(method, start.made[0]):
+    if not start.made or has_body(method, start.made[0]):
         more = stream.fetch()
     status, fields, length = _said(start)
     if not has_body(method, status):
@@ -134,8 +134,12 @@ def _close(result: object) -> None:
 
 def _said(start: Start) -> Made:
     """The head, which must have been told by now."""
-    if start.made is None:
-        raise WsgiError("the application has not called start_response")
+    if not start.made:
+        raise WsgiError(
+            "the application has not called start_response"
+            if start.made is None
+            else "the application goes on after start_response was refused"
+        )
     return start.made
 
 

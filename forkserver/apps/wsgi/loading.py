@@ -26,6 +26,7 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 _GIVEN: dict[str, tuple[str, str]] = {}  # variable: its value, and the mount that gave it, in this process
 
 ROOM = 400  # characters of a list of folders that a message has room for
+USUAL = ("application", "app")  # how applications are called where nobody has a better name for them
 
 
 def load_application(options: WsgiOptions, place: str) -> Application:
@@ -94,7 +95,7 @@ def _missing_module(name: str, folders: tuple[str, ...]) -> str:
         if not places:
             return f"{parent} ({_home(package)}) is a module, not a package, so there is no {name}"
         return f"the package {parent} ({_home(package)}) has no module {last}{suggestion(last, _modules(places))}"
-    near = suggestion(name, _modules(sys.path))
+    near = suggestion(name, _modules(sys.path) - sys.stdlib_module_names)
     everywhere = ", ".join(dict.fromkeys(filter(None, sys.path)))
     looked = everywhere if len(everywhere) <= ROOM else f"{everywhere[:ROOM]}…"
     hint = "" if folders else "; path = FOLDER names the folder that it is in"
@@ -118,12 +119,17 @@ def attribute_of(module: ModuleType, target: Target) -> Any:
         try:
             found = getattr(found, name)
         except AttributeError:
-            near = suggestion(name, dir(found))
-            raise AppError(f"{walked} ({_home(module)}) has no attribute {name}{near}") from None
+            raise AppError(f"{walked} ({_home(module)}) has no attribute {name}{_near(name, dir(found))}") from None
         except (Exception, SystemExit) as error:  # the application's trouble, of whatever kind
             raise AppError(f"{walked}.{name} cannot be had:\n{trace(error)}") from None
         walked = f"{walked}.{name}"
     return found
+
+
+def _near(name: str, there: list[str]) -> str:
+    """What else could be meant by an attribute, as an end for a message: what is spelt alike, or has a usual name."""
+    usual = [other for other in USUAL if other in there] if name in USUAL else []
+    return suggestion(name, there) or "".join([f"; did you mean {other}?" for other in usual])
 
 
 def call_factory(factory: Any, target: Target) -> Any:

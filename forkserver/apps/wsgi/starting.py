@@ -50,7 +50,7 @@ class Start:
 
     def __init__(self, request: Request) -> None:
         self.request = request
-        self.made: Made | None = None  # what was said
+        self.made: Made | tuple[()] | None = None  # what was said; () once that was refused
         self.response: Response | None = None  # what was begun by `write`
         self._send: Callable[[bytes], None] | None = None
         self.wrote = False
@@ -69,6 +69,7 @@ class Start:
         except TypeError:  # what cannot be looked up is told below
             made = None
         if made is None or type(headers) is not list:
+            self.made = ()  # an application that swallows the error has called all the same, says the standard
             made = _make(status, headers)
         self.made = made
         return self.write
@@ -96,7 +97,8 @@ class Start:
             (self._send or self._begin())(data)
 
     def _begin(self) -> Callable[[bytes], None]:
-        assert self.made is not None  # nobody has `write` before
+        if not self.made:  # nobody has `write` before; so what came since was refused
+            raise WsgiError("write is called after start_response was refused")
         status, fields, length = self.made
         self.wrote = True
         if has_body(self.request.head.line.method, status):
