@@ -171,6 +171,7 @@ class Calls:
         except (RequestTimeout, ConnectionAbortedError) as error:
             if not (call.expired or call.gone):  # it was not we who raised it
                 self._complain(call)
+            call.failed(error)
         except BrokenReply as error:  # it has told why
             call.failed(error)
         except BaseException as error:  # the application's trouble, of whatever kind, and this request's

@@ -54,7 +54,8 @@ facts = {
     "masked": sorted(signal.pthread_sigmask(signal.SIG_BLOCK, [])),
     "ignored": [line for line in open("/proc/self/status") if line.startswith(("SigIgn", "SigBlk"))],
     "name": __name__, "file": __file__, "path": sys.path, "executable": sys.executable, "modules": sorted(sys.modules),
-    "main": sorted(vars(sys.modules["__main__"]).keys() - {"facts", "json", "os", "signal", "sys", "number"}),
+    "main": sorted(vars(sys.modules["__main__"]).keys() - {"facts", "json", "os", "signal", "sys", "number",
+                                                     "__warningregistry__"}),
     "streams": [[s.name, s.mode, s.encoding, s.errors, s.newlines, s.line_buffering, s.write_through, s.isatty(),
                  type(s.buffer).__name__, s.fileno(), s.closed, s is getattr(sys, f"__{n}__")]
                 for n, s in (("stdin", sys.stdin), ("stdout", sys.stdout), ("stderr", sys.stderr))],
@@ -229,7 +230,7 @@ print("old ended")
 hoard = bytearray(1 << 30)
 print("Content-Type: text/plain\\n\\nit was there")
 """,
-    "random.py": PYTHON
+    "draws.py": PYTHON
     + """
 import random, uuid
 print("Content-Type: text/plain\\n")

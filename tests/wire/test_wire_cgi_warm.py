@@ -50,7 +50,7 @@ def test_the_interpreter_is_there_already_and_each_request_is_a_process(cgi: Scr
 
 
 def test_no_two_draw_the_same(cgi: Scripted, way: str) -> None:
-    drawn = [cgi.ask(f"{way}/random.py").body.split() for _ in range(3)]
+    drawn = [cgi.ask(f"{way}/draws.py").body.split() for _ in range(3)]
     assert len({number for pair in drawn for number in pair}) == 6
 
 
@@ -73,6 +73,8 @@ CONFIG = """
 listen = 127.0.0.1:0
 workers = 1
 threads = {threads}
+[limits]
+graceful_timeout = 1s
 [/]
 cgi = {scripts}
 warm = yes
@@ -132,7 +134,6 @@ def test_scripts_end_with_a_worker_that_is_killed(serve: Callable[..., Daemon]) 
     for pid in (*pids, *helpers):
         wait_for_end(pid)
     sock.close()
-    daemon.errors.wait_for("worker 0 .* is ready")
     daemon.errors.wait_for("worker 0 .* is ready")
     assert daemon.get("/good.py").body == b"good\n"
 

@@ -56,16 +56,15 @@ def be(
     """
     path = os.fsdecode(script)
     main = ModuleType("__main__")
-    vars(main).update(
-        __file__=path,
-        __builtins__=sys.modules["builtins"],
-        __cached__=None,
-        __loader__=SourceFileLoader("__main__", path),
-    )
+    loader = SourceFileLoader("__main__", path)
+    vars(main).update(__file__=path, __builtins__=sys.modules["builtins"], __cached__=None, __loader__=loader)
+    if sys.version_info < (3, 14):
+        vars(main)["__annotations__"] = {}
     sys.modules["__main__"] = main
-    sys.argv = [path, *map(os.fsdecode, arguments)]
+    words = [path, *map(os.fsdecode, arguments)]
     if hasattr(sys, "orig_argv"):  # Python 3.10
-        sys.orig_argv = [sys.executable, *sys.argv]
+        sys.orig_argv[-len(sys.argv) :] = words
+    sys.argv = words
     if not (sys.flags.isolated or getattr(sys.flags, "safe_path", False)):
         sys.path.insert(0, os.path.dirname(os.path.realpath(path)))
     os.environb.update(environ)  # what the interpreter has put into its own stays, as LC_CTYPE (PEP 538)
@@ -93,11 +92,16 @@ def fresh_streams() -> None:
     """`sys.stdin` and so on as an interpreter makes them at its start, encoded as those of this one were."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         old, mode = getattr(sys, f"__{name}__"), "w" if number else "r"
-        bare = old.write_through  # -u, PYTHONUNBUFFERED
+        bare = number > 0 and old.write_through  # -u, PYTHONUNBUFFERED
         buffer: Any = open(number, mode + "b", 0 if bare else -1, closefd=False)  # noqa: SIM115
         (buffer if bare else buffer.raw).name = f"<{name}>"
         stream: Any = io.TextIOWrapper(
-            buffer, old.encoding, old.errors, newline="\n", line_buffering=old.line_buffering, write_through=bare
+            buffer,
+            old.encoding,
+            old.errors,
+            newline="\n",
+            line_buffering=old.line_buffering,
+            write_through=old.write_through,
         )
         stream.mode = mode
         setattr(sys, name, stream)

@@ -134,16 +134,13 @@ class Zygotes:
 
         OSError when the system will not have the script.
         """
-        if interpreter is not None and (warm := self._get(_key(interpreter))) is not None:
-            with contextlib.suppress(Lost):
-                order.manner = RUN
-                return warm.start(order, streams)
-        order.manner = EXECUTE
-        for _ in range(2):  # one that has died meanwhile is replaced once
-            cold = self._get(None)
-            if cold is not None:
-                with contextlib.suppress(Lost):
-                    return cold.start(order, streams)
+        for key in (None,) if interpreter is None else (_key(interpreter), None):
+            order.manner = RUN if key else EXECUTE
+            for _ in range(2):  # one that has died meanwhile is replaced once
+                held = self._get(key)
+                if held is not None:
+                    with contextlib.suppress(Lost):
+                        return held.start(order, streams)
         raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
     def _get(self, key: Key | None) -> Zygote | None:
