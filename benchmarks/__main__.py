@@ -17,16 +17,20 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 
-from . import client, peers, report, rows, site, slowrows, wsgipeer, wsgipeers, wsgirows
+from . import cgipeer, cgipeers, cgirows, client, peers, report, rows, site, slowrows, wsgipeer, wsgipeers, wsgirows
 from .client import PeerError
 from .peer import DESCRIPTORS, PATH, Peer
 from .report import Cell, Results
 from .rows import Row
 
-ROWS: tuple[Row, ...] = (*rows.ROWS, *wsgirows.ROWS, *slowrows.ROWS)
-PEERS: tuple[type[Peer], ...] = (*peers.PEERS, *wsgipeers.PEERS)
+ROWS: tuple[Row, ...] = (*rows.ROWS, *wsgirows.ROWS, *slowrows.ROWS, *cgirows.ROWS)
+PEERS: tuple[type[Peer], ...] = (*peers.PEERS, *wsgipeers.PEERS, *cgipeers.PEERS)
 NAMES = list(dict.fromkeys(peer.name for peer in PEERS))  # some are in both groups
-CONTENTS = {"static": site.write, "wsgi": wsgipeer.write}  # a group of rows and peers: what makes the folder it serves
+CONTENTS = {
+    "static": site.write,
+    "wsgi": wsgipeer.write,
+    "cgi": cgipeer.write,
+}  # a group of rows and peers: what makes the folder it serves
 
 
 def tell(text: str) -> None:

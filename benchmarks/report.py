@@ -77,8 +77,13 @@ BUDGETS = (
     Budget("wsgi-half-head", 10.0),
     Budget("wsgi-half-body", 10.0),
     Budget("wsgi-unread", 10.0),
+    Budget("cgi-python", 1 / 15, "forkserver cold"),
 )
-MEASURES = {"static": "nginx", "wsgi": "gunicorn gthread"}  # with whom the others of a group are compared
+MEASURES = {
+    "static": "nginx",
+    "wsgi": "gunicorn gthread",
+    "cgi": "Apache mod_cgi",
+}  # with whom the others of a group are compared
 
 
 def number(value: float) -> str:

@@ -25,7 +25,7 @@ from forkserver.config.converters import (
 from forkserver.config.options import option
 
 # What scripts import most, and what that imports: with these a fork has little left to load.
-MODULES = "datetime, email.parser, html, http.cookies, json, re, tempfile, traceback, urllib.parse"
+MODULES = "datetime, email.message, email.parser, html, http.cookies, json, re, tempfile, traceback, urllib.parse"
 
 
 def place(text: str, folder: str) -> str:

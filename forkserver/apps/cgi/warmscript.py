@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 COMPILED = 256  # scripts that are kept compiled
+NAMES = ("stdin", "stdout", "stderr")
 FILES = (io.TextIOWrapper, io.BufferedRandom, io.BufferedWriter)  # in the order of flushing
 
 
@@ -47,40 +48,60 @@ def identity(status: os.stat_result) -> tuple[int, ...]:
     return status.st_mtime_ns, status.st_size, status.st_ino, status.st_dev
 
 
-def be(
-    script: bytes, arguments: list[bytes], environ: dict[bytes, bytes], compiled: tuple[Any, list[str]] | None
-) -> int:
-    """Be a Python script from beginning to end, as after an exec; give its exit status.
+class Stage:
+    """What a script finds when it begins.
 
-    For a process that was forked for this, its streams at 0, 1 and 2; `compiled` is what the compiler made of it.
+    It is set in the process that the script is forked from: every page of memory that is written to after the fork has
+    to be copied, which is most of what a fork costs.
     """
-    path = os.fsdecode(script)
-    main = ModuleType("__main__")
-    loader = SourceFileLoader("__main__", path)
-    vars(main).update(__file__=path, __builtins__=sys.modules["builtins"], __cached__=None, __loader__=loader)
-    if sys.version_info < (3, 14):
-        vars(main)["__annotations__"] = {}
-    sys.modules["__main__"] = main
-    words = [path, *map(os.fsdecode, arguments)]
-    if hasattr(sys, "orig_argv"):  # Python 3.10
-        sys.orig_argv[-len(sys.argv) :] = words
-    sys.argv = words
-    if not (sys.flags.isolated or getattr(sys.flags, "safe_path", False)):
-        sys.path.insert(0, os.path.dirname(os.path.realpath(path)))
-    os.environb.update(environ)  # what the interpreter has put into its own stays, as LC_CTYPE (PEP 538)
-    fresh_streams()
-    status = 1
-    try:
-        code, told = compiled or (None, [])
-        sys.stderr.writelines(told)
-        exec(code or compile(contents(path), path, "exec", dont_inherit=True), vars(main))  # noqa: S102 - what it is for
-        status = 0
-    except SystemExit as leaving:
-        status = status_of(leaving)
-    except BaseException as error:
-        trace = error.__traceback__ and error.__traceback__.tb_next  # the first step is ours
-        sys.excepthook(type(error), error.with_traceback(trace), trace)
-    return finish(main, status)
+
+    def __init__(self) -> None:
+        self.path = sys.path[:]
+        self.environ: dict[bytes, bytes] = {}  # what was told last
+        self.main = ModuleType("__main__")
+        self.streams = fresh_streams()
+
+    def set(self, script: bytes, arguments: list[bytes], environ: dict[bytes, bytes]) -> None:
+        """For the next script.  What the interpreter has put into its own environment stays, as LC_CTYPE (PEP 538)."""
+        path = os.fsdecode(script)
+        self.main = main = ModuleType("__main__")
+        loader = SourceFileLoader("__main__", path)
+        vars(main).update(__file__=path, __builtins__=sys.modules["builtins"], __cached__=None, __loader__=loader)
+        if sys.version_info < (3, 14):
+            vars(main)["__annotations__"] = {}
+        sys.modules["__main__"] = main
+        words = [path, *map(os.fsdecode, arguments)]
+        if hasattr(sys, "orig_argv"):  # Python 3.10
+            sys.orig_argv[-len(sys.argv) :] = words
+        sys.argv = words
+        if not (sys.flags.isolated or getattr(sys.flags, "safe_path", False)):
+            sys.path[:] = [os.path.dirname(os.path.realpath(path)), *self.path]
+        for name in self.environ.keys() - environ.keys():
+            del os.environb[name]
+        for name, value in environ.items():
+            if self.environ.get(name) != value:
+                os.environb[name] = value
+        self.environ = environ
+
+    def run(self, compiled: tuple[Any, list[str]] | None) -> int:
+        """In a process that was forked for it: be the script, to its end; give its exit status.
+
+        The streams are at 0, 1 and 2 by now; `compiled` is what the compiler made of the script.
+        """
+        (sys.stdin, sys.stdout, sys.stderr) = self.streams
+        (sys.__stdin__, sys.__stdout__, sys.__stderr__) = self.streams  # type: ignore[misc]
+        path, status = sys.argv[0], 1
+        try:
+            code, told = compiled or (None, [])
+            sys.stderr.writelines(told)
+            exec(code or compile(contents(path), path, "exec", dont_inherit=True), vars(self.main))  # noqa: S102
+            status = 0
+        except SystemExit as leaving:
+            status = status_of(leaving)
+        except BaseException as error:
+            trace = error.__traceback__ and error.__traceback__.tb_next  # the first step is ours
+            sys.excepthook(type(error), error.with_traceback(trace), trace)
+        return finish(self.main, status)
 
 
 def contents(path: str) -> bytes:
@@ -88,24 +109,35 @@ def contents(path: str) -> bytes:
         return file.read()
 
 
-def fresh_streams() -> None:
-    """`sys.stdin` and so on as an interpreter makes them at its start, encoded as those of this one were."""
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
-        old, mode = getattr(sys, f"__{name}__"), "w" if number else "r"
-        bare = number > 0 and old.write_through  # -u, PYTHONUNBUFFERED
-        buffer: Any = open(number, mode + "b", 0 if bare else -1, closefd=False)  # noqa: SIM115
-        (buffer if bare else buffer.raw).name = f"<{name}>"
-        stream: Any = io.TextIOWrapper(
-            buffer,
-            old.encoding,
-            old.errors,
-            newline="\n",
-            line_buffering=old.line_buffering,
-            write_through=old.write_through,
-        )
-        stream.mode = mode
-        setattr(sys, name, stream)
-        setattr(sys, f"__{name}__", stream)
+def fresh_streams() -> list[Any]:
+    """`sys.stdin` and so on as an interpreter makes them at its start, when 1 and 2 are pipes; encoded as ours."""
+    kept = [os.dup(number) for number in (1, 2)]
+    reading, writing = os.pipe()
+    for number in (1, 2):
+        os.dup2(writing, number)
+    made = [fresh_stream(number, getattr(sys, f"__{name}__")) for number, name in enumerate(NAMES)]
+    for number, descriptor in enumerate(kept, 1):
+        os.dup2(descriptor, number)
+    for descriptor in (*kept, reading, writing):
+        os.close(descriptor)
+    return made
+
+
+def fresh_stream(number: int, old: Any) -> Any:
+    mode = "w" if number else "r"
+    bare = number > 0 and old.write_through  # -u, PYTHONUNBUFFERED
+    buffer: Any = open(number, mode + "b", 0 if bare else -1, closefd=False)  # noqa: SIM115
+    (buffer if bare else buffer.raw).name = f"<{NAMES[number]}>"
+    stream: Any = io.TextIOWrapper(
+        buffer,
+        old.encoding,
+        old.errors,
+        newline="\n",
+        line_buffering=old.line_buffering,
+        write_through=old.write_through,
+    )
+    stream.mode = mode
+    return stream
 
 
 def status_of(leaving: SystemExit) -> int:

@@ -106,7 +106,7 @@ class Zygote:
     def __init__(self, orders: socket.socket) -> None:
         self.orders = orders
         self.lines: dict[int, Line] = {}  # by descriptor
-        self.compiler = warmscript.Compiler()
+        self.compiler, self.stage = warmscript.Compiler(), warmscript.Stage()
         self.alarm, self.bell = os.pipe()
         os.set_blocking(self.bell, False)
         self.poll = select.poll()
@@ -162,13 +162,14 @@ class Zygote:
 
     def _fork(self, order: Order, streams: list[int], line: Line) -> int:
         compiled = self.compiler.get(order.script)
+        self.stage.set(order.script, order.arguments, order.environ)
         pid = os.fork()
         if pid == 0:
             status = 1
             try:
                 self._let_go(streams, line)
                 limit_memory(0, order.memory)
-                status = warmscript.be(order.script, order.arguments, order.environ, compiled)
+                status = self.stage.run(compiled)
             except BaseException:  # ours: its author shall see it all the same
                 sys.__excepthook__(*sys.exc_info())
             finally:
