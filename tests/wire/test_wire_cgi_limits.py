@@ -82,7 +82,7 @@ def test_one_that_leaves_early_has_said_what_it_said(cgi: Scripted, way: str) ->
 
 def test_an_answer_that_breaks_off_never_looks_complete(cgi: Scripted, way: str) -> None:
     with cgi.talk() as talk:
-        talk.send(request("GET", f"{way}/killed-late.py"))
+        talk.send(request("GET", f"{way}/killed-late.py", "Connection: close"))
         got = talk.rest()
     if not got.startswith(b"HTTP/1.1 500"):  # nothing had been sent
         assert b"begun" in got

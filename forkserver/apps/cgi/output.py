@@ -5,6 +5,7 @@ Knows heads and replies; how a script is listened to is told by `process.py`.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -15,6 +16,8 @@ from forkserver.http.request import Request
 from forkserver.http.response import Elsewhere, Response, Verbatim, bodied, error_response
 
 T = TypeVar("T")
+SMALL = 64 << 10  # bytes of a body that may leave in one piece
+SOON = 0.01  # seconds in which it must be there for that
 
 
 class Output:
@@ -32,7 +35,7 @@ class Output:
         piece, self.begun = self.begun, b""
         if not piece and self.more:
             try:
-                piece = self.process.read(self.request)
+                piece = self.process.read(self.request) or b""
             except TooLong as error:
                 self.process.errors.write(f"{error}, and is ended in the middle of its answer\n")
                 raise BrokenReply from error
@@ -89,9 +92,30 @@ def _parsed(process: Process, request: Request, limit: int) -> Response:
         response.body = Output(process, request, response.body, more=False)
         return response
     response = Response(said.status, said.fields, (), said.length)
-    more = bodied(request.head.line.method, response)
-    response.body = Output(process, request, rest if more else b"", more=more)
+    if not bodied(request.head.line.method, response):
+        response.body = Output(process, request, b"", more=False)
+        return response
+    body, whole = _soon(process, request, rest)
+    if whole and process.over:
+        process.end()
+        response.body = body
+    else:
+        response.body = Output(process, request, body, more=not whole)
+        if whole and response.length is None:
+            response.length = len(body)
     return response
+
+
+def _soon(process: Process, request: Request, body: bytes) -> tuple[bytes, bool]:
+    """What is there of a body within a moment, and whether it is all: most are small, and can be sent in one piece."""
+    limit = time.monotonic() + SOON
+    pieces, size = [body], len(body)
+    while size < SMALL and (piece := process.read(request, limit)) is not None:
+        if not piece:
+            return b"".join(pieces), True
+        pieces.append(piece)
+        size += len(piece)
+    return b"".join(pieces), False
 
 
 def _elsewhere(process: Process, request: Request, said: Said) -> Response:

@@ -71,31 +71,39 @@ class Process:
         for descriptor in (output, complaints, line.fileno()):
             self.poll.register(descriptor, select.POLLIN)
 
-    def read(self, request: Request) -> bytes:
-        """The next of its output; b"" at its end.
+    def read(self, request: Request, until: float = NEVER) -> bytes | None:
+        """The next of its output; b"" at its end, None when there is nothing `until` then (of the monotonic clock).
 
-        That is when the script ends, whoever else may hold its output open: what it left running has no part in the
+        The end is that of the script, whoever else may hold its output open: what it left running has no part in the
         answer.  TooLong, Crashed, and ConnectionAbortedError when the client has left.
         """
         deadline = min(time.monotonic() + self.patience.silence, self.expires)
         while not self.drained:
             if request.gone:
                 raise ConnectionAbortedError("the client has left")
-            self._check(deadline)
-            if self.output in self._look(min(TICK, deadline - time.monotonic()), request):
+            now = time.monotonic()
+            self._check(now, deadline)
+            if self.output in self._look(min(TICK, until - now, deadline - now), request):
                 if piece := self._take():
                     return piece
             elif self.over:
                 self._drained()
-        limit = time.monotonic() + LINGER
-        while not self.over and (left := limit - time.monotonic()) > 0:
-            self._look(left, request)
+            elif now >= until:
+                return None
+        self._await_end()
         if self.status is not None and self.status < 0:
             raise Crashed
         return b""
 
-    def _check(self, deadline: float) -> None:
-        now = time.monotonic()
+    def _await_end(self) -> None:
+        """What has said all mostly ends at once: then it is known how, before the answer is taken for whole."""
+        if not self.over:
+            poll = select.poll()
+            poll.register(self.line, select.POLLIN)
+            if poll.poll(LINGER * 1000):
+                self._learn_end()
+
+    def _check(self, now: float, deadline: float) -> None:
         if now >= self.expires:
             raise TooLong(f"it has run for {self.patience.total:g} s")
         if now >= deadline:
