@@ -13,20 +13,22 @@ SHORT = b"hello, world\n"
 # One that a server which gives up root can run as well.
 PYTHON = "/usr/bin/python3" if os.access("/usr/bin/python3", os.X_OK) else sys.executable
 
+# Each tells its length: wrk takes an answer that ends with its connection for a broken one.
 SCRIPTS = {
     "busy.py": f"""#!{PYTHON}
 import json, html, re, email
 message = email.message_from_string("Subject: hello\\n\\nbody")
-print("Content-Type: application/json\\n")
-print(json.dumps({{"answer": html.escape("<42>"), "words": re.findall("[a-z]", "a b"), "subject": message["Subject"]}}))
+answer = {{"answer": html.escape("<42>"), "words": re.findall("[a-z]", "a b"), "subject": message["Subject"]}}
+print("Content-Type: application/json\\nContent-Length: {len(BUSY)}\\n")
+print(json.dumps(answer))
 """,
-    "plain.py": f"#!{PYTHON}\nprint('Content-Type: text/plain\\n\\nhello, world')\n",
+    "plain.py": f"#!{PYTHON}\nprint('Content-Type: text/plain\\nContent-Length: 13\\n\\nhello, world')\n",
     "length.py": f"""#!{PYTHON}
-import sys
-print("Content-Type: text/plain\\n")
-print(len(sys.stdin.read()))
+import os, sys
+print("Content-Type: text/plain\\nContent-Length: 5\\n")
+print(len(sys.stdin.read(int(os.environ["CONTENT_LENGTH"]))))
 """,
-    "hello.sh": "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nhello, world\\n'\n",
+    "hello.sh": "#!/bin/sh\nprintf 'Content-Type: text/plain\\nContent-Length: 13\\n\\nhello, world\\n'\n",
 }
 
 

@@ -69,7 +69,7 @@ ScriptAlias /cgi-bin/ {self.site}/cgi-bin/
 class PythonCgi(CgiPeer):
     name = "http.server"
     program = "python"
-    install = "a Python before 3.15"
+    install = ""
     setup = "python -m http.server --cgi: CGIHTTPRequestHandler, one process with a thread for each connection"
     closes = True
 

@@ -93,7 +93,7 @@ one place, an address given twice.
 
 MOUNTS = """\
 Any section whose name begins with `/` or with `HOST/` mounts something there: `[/]`, `[/docs]`, `[blog.example.org/]`.
-It holds one of the options that name a kind, `static` or `redirect`, and further options of that kind.
+It holds one of the options that name a kind, such as `static` or `redirect`, and further options of that kind.
 
 The longest prefix wins, and a prefix ends at a slash: `[/docs]` answers for `/docs` and `/docs/a`, not for `/docsets`.
 A host that is named has only its own mounts; all other hosts share those without a host. The port in a request's Host
@@ -106,6 +106,7 @@ SECTIONS = {
     "limits": ("[limits]", "How long, how large, how many."),
     "static": ("static = FOLDER", "In a mount: files and folders, for GET, HEAD and OPTIONS."),
     "redirect": ("redirect = TARGET", "In a mount: whatever is below it has moved; rest of path and query are kept."),
+    "cgi": ("cgi = FOLDER", "In a mount: scripts, each request a process of its own, as RFC 3875 says."),
     "wsgi": ("wsgi = MODULE:ATTRIBUTE", "In a mount: an application in Python, called as PEP 3333 says."),
 }
 

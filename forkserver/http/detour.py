@@ -27,7 +27,7 @@ def turned(head: Head, target: str) -> Detour:
     if not target.startswith("/"):
         raise BadRequest(400, "the target is no path")
     method = "HEAD" if head.line.method == "HEAD" else "GET"
-    line = parse_line(f"{method} {target} HTTP/1.{head.line.minor}".encode("latin-1", "replace"))
+    line = parse_line(f"{method} {target} HTTP/1.{head.line.minor}".encode())
     line = line._replace(text=head.line.text, authority=head.line.authority)
     items = tuple([item for item in head.fields.items if not _of_body(item[0])])
     values = {name: value for name, value in head.fields.values.items() if not _of_body(name)}

@@ -14,8 +14,9 @@ from forkserver.config import Config, ConfigError, describe
 from tests.typed import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-EXAMPLES = [*re.findall(r"^```ini\n(.*?)^```$", README, re.DOTALL | re.MULTILINE), words.EXAMPLE]
-DOCUMENTS = ["README.md", "CHANGELOG.md", "docs/ARCHITECTURE.md"]
+CGI = (ROOT / "docs" / "cgi.md").read_text(encoding="utf-8")
+EXAMPLES = [*re.findall(r"^```ini\n(.*?)^```$", README + CGI, re.DOTALL | re.MULTILINE), words.EXAMPLE]
+DOCUMENTS = ["README.md", "CHANGELOG.md", "docs/ARCHITECTURE.md", "docs/cgi.md"]
 
 # What the mistakes are that README.md shows the complaints about.
 WRONG = """\

@@ -252,6 +252,17 @@ printf 'Content-Type: text/plain\n\n%s\n' "$SCRIPT_NAME"
     "sub/deep.sh": r"""#!/bin/sh
 printf 'Content-Type: text/plain\n\n%s %s\n' "$SCRIPT_NAME" "$PATH_INFO"
 """,
+    # As such scripts were written for twenty years; the modules are in legacy-cgi where Python has them no more.
+    "form.py": PYTHON
+    + """
+import cgi, cgitb
+cgitb.enable()
+form = cgi.FieldStorage()
+print("Content-Type: text/plain\\n")
+print(form.getfirst("name"), form["upload"].filename, len(form["upload"].file.read()))
+if form.getfirst("name") == "fail":
+    raise RuntimeError("asked to fail")
+""",
     # Answers with another path of this server, named by the query; to itself, for ever, where there is none.
     "elsewhere.py": PYTHON
     + """

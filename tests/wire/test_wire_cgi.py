@@ -397,3 +397,17 @@ def test_what_cannot_be_run(cgi: Scripted, way: str, path: str, status: int, why
 def test_what_is_found_where_it_is_wanted(cgi: Scripted, way: str) -> None:
     assert cgi.ask(f"{way}-tight/.hidden.sh").body == b"hidden"
     assert cgi.ask(f"{way}-tight/leads-out.sh").body == b"good\n"
+
+
+@pytest.mark.parametrize("name", ["somebody", "fail"])
+def test_scripts_that_use_the_module_cgi(cgi: Scripted, way: str, name: str) -> None:
+    parts = [
+        f'--x\r\nContent-Disposition: form-data; name="name"\r\n\r\n{name}\r\n',
+        '--x\r\nContent-Disposition: form-data; name="upload"; filename="a.bin"\r\n\r\n'
+        + "y" * 100_000
+        + "\r\n--x--\r\n",
+    ]
+    body = "".join(parts).encode()
+    answer = cgi.ask(f"{way}/form.py", "POST", "Content-Type: multipart/form-data; boundary=x", body=body)
+    assert answer.body.startswith(f"{name} a.bin 100000\n".encode())
+    assert (b"asked to fail" in answer.body) is (name == "fail")  # cgitb writes the trace as a page

@@ -46,12 +46,19 @@ def python_of(line: bytes, path: str) -> Interpreter | None:
     words = [argument] if argument else []
     if os.path.basename(program) == "env":
         if argument.startswith("-S"):
-            words = shlex.split(argument.removeprefix("-S"))
+            words = _split(argument.removeprefix("-S"))
         program, *words = words or [""]
         program = shutil.which(program, path=path) or ""
     if not _PYTHON.fullmatch(os.path.basename(program)) or not all(map(_FLAGS.fullmatch, words)):
         return None
     return Interpreter(program, tuple(words))
+
+
+def _split(words: str) -> list[str]:
+    try:
+        return shlex.split(words)
+    except ValueError:  # a quote that does not end: env(1) will tell
+        return []
 
 
 def trouble(line: bytes) -> str:

@@ -59,7 +59,7 @@ class Stage:
         self.path = sys.path[:]
         self.environ: dict[bytes, bytes] = {}  # what was told last
         self.main = ModuleType("__main__")
-        self.streams = fresh_streams()
+        sys.stdin, sys.stdout, sys.stderr = sys.__stdin__, sys.__stdout__, sys.__stderr__ = fresh_streams()  # type: ignore[misc]
 
     def set(self, script: bytes, arguments: list[bytes], environ: dict[bytes, bytes]) -> None:
         """For the next script.  What the interpreter has put into its own environment stays, as LC_CTYPE (PEP 538)."""
@@ -88,12 +88,11 @@ class Stage:
 
         The streams are at 0, 1 and 2 by now; `compiled` is what the compiler made of the script.
         """
-        (sys.stdin, sys.stdout, sys.stderr) = self.streams
-        (sys.__stdin__, sys.__stdout__, sys.__stderr__) = self.streams  # type: ignore[misc]
         path, status = sys.argv[0], 1
         try:
             code, told = compiled or (None, [])
-            sys.stderr.writelines(told)
+            if told:
+                sys.stderr.writelines(told)
             exec(code or compile(contents(path), path, "exec", dont_inherit=True), vars(self.main))  # noqa: S102
             status = 0
         except SystemExit as leaving:
