@@ -17,17 +17,31 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 
-from . import peers, report, rows, site, slowrows, streampeers, streamrows, wsgipeer, wsgipeers, wsgirows
+from . import (
+    cgipeer,
+    cgipeers,
+    cgirows,
+    peers,
+    report,
+    rows,
+    site,
+    slowrows,
+    streampeers,
+    streamrows,
+    wsgipeer,
+    wsgipeers,
+    wsgirows,
+)
 from .client import PeerError
 from .peer import DESCRIPTORS, PATH, Peer
 from .report import Cell, Results
 from .rows import Row
 
-ROWS: tuple[Row, ...] = (*rows.ROWS, *wsgirows.ROWS, *slowrows.ROWS, *streamrows.ROWS)
-PEERS: tuple[type[Peer], ...] = (*peers.PEERS, *wsgipeers.PEERS, *streampeers.PEERS)
+ROWS: tuple[Row, ...] = (*rows.ROWS, *wsgirows.ROWS, *slowrows.ROWS, *cgirows.ROWS, *streamrows.ROWS)
+PEERS: tuple[type[Peer], ...] = (*peers.PEERS, *wsgipeers.PEERS, *cgipeers.PEERS, *streampeers.PEERS)
 NAMES = list(dict.fromkeys(peer.name for peer in PEERS))  # some are in both groups
 # A group of rows and peers: what makes the folder that it serves.
-CONTENTS = {"static": site.write, "wsgi": wsgipeer.write, "stream": streampeers.write}
+CONTENTS = {"static": site.write, "wsgi": wsgipeer.write, "cgi": cgipeer.write, "stream": streampeers.write}
 
 
 def tell(text: str) -> None:

@@ -81,11 +81,13 @@ BUDGETS = (
     Budget("wsgi-half-head", 10.0),
     Budget("wsgi-half-body", 10.0),
     Budget("wsgi-unread", 10.0),
+    Budget("cgi-python", 1 / 15, "forkserver cold"),
 )
 MEASURES = {
     "static": "nginx",
     "wsgi": "gunicorn gthread",
     "stream": "ThreadingTCPServer",
+    "cgi": "Apache mod_cgi",
 }  # with whom the others of a group are compared
 
 

@@ -94,7 +94,7 @@ one place, an address given twice.
 
 MOUNTS = """\
 Any section whose name begins with `/` or with `HOST/` mounts something there: `[/]`, `[/docs]`, `[blog.example.org/]`.
-It holds one of the options that name a kind, `static` or `redirect`, and further options of that kind.
+It holds one of the options that name a kind, such as `static` or `redirect`, and further options of that kind.
 
 The longest prefix wins, and a prefix ends at a slash: `[/docs]` answers for `/docs` and `/docs/a`, not for `/docsets`.
 A host that is named has only its own mounts; all other hosts share those without a host. The port in a request's Host
@@ -115,6 +115,7 @@ SECTIONS = {
         "web = MODULE:ATTRIBUTE",
         "In a mount: a site written with `forkserver.web`, the small API of this server.",
     ),
+    "cgi": ("cgi = FOLDER", "In a mount: scripts, each request a process of its own, as RFC 3875 says."),
     "wsgi": ("wsgi = MODULE:ATTRIBUTE", "In a mount: an application in Python, called as PEP 3333 says."),
     "handler": ("handler = MODULE:CLASS", "In a stream: a handler as for socketserver or http.server, or a function."),
     "protocol": ("protocol = MODULE:FACTORY", "In a stream: a factory of protocols, of asyncio or Twisted."),

@@ -10,7 +10,8 @@ import importlib.util
 import os
 
 from forkserver.apps.finding import find
-from forkserver.apps.targets import parse_target, variables_text
+from forkserver.apps.targets import parse_target
+from forkserver.apps.variables import variables_text
 from forkserver.config.converters import quoted
 from forkserver.config.ini import written
 

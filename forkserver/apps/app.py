@@ -57,5 +57,9 @@ class Checkable(Protocol):
     def check(self) -> None: ...
 
 
+class BrokenReply(Exception):  # noqa: N818 - a fact, of which the log knows the fault
+    """Raised by a blocking application that cannot go on with its reply, and has told its `errors` why."""
+
+
 class AppError(Exception):
     """The application of a section cannot be loaded; the text says why."""

@@ -25,7 +25,7 @@ __all__ = ["FIXED", "Config", "ConfigError", "Kinds", "Mount", "load", "parse", 
 Kinds = Mapping[str, type[Any]]
 
 FIXED: dict[str, type[Any]] = {"server": Server, "log": Log, "limits": Limits}
-LATER = {"cgi", "status"}  # kinds that are planned: not misspelt, but not there
+LATER = {"status"}  # kinds that are planned: not misspelt, but not there
 LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"  # RFC 1123 section 2.1, and the underscore of local names
 HOST = re.compile(rf"{LABEL}(\.{LABEL})*")
 WRONG = object()  # stands for a value that could not be had

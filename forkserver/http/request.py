@@ -116,6 +116,14 @@ class Request:
     def local(self) -> tuple[str, int]:
         return self.ends.local
 
+    @property
+    def gone(self) -> bool:
+        """Whether nobody waits for the answer any more: the client has left, or was told something else.
+
+        For applications that are `blocking` and wait for something: they had better look now and then.
+        """
+        return False
+
     def begin(self, response: Response) -> Callable[[bytes], None]:
         """Begin the answer before `respond` returns: what is given back takes the pieces of its body.
 

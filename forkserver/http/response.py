@@ -19,14 +19,19 @@ from forkserver.http.status import EXPLANATIONS, REASONS
 
 __all__ = [
     "CONTINUE",
+    "HOP_BY_HOP",
     "LAST_CHUNK",
+    "OURS",
     "OWNED",
     "REASONS",
     "Body",
+    "Elsewhere",
     "ErrorPage",
     "FileSlice",
     "OpenFile",
     "Response",
+    "Verbatim",
+    "bodied",
     "chunk",
     "error_response",
     "has_body",
@@ -75,6 +80,29 @@ class Response:
     still: Callable[[], bool] | None = None
 
 
+class Verbatim(Response):
+    """An answer whose body is the whole message, status line and all, and goes out as it is (RFC 3875 section 5.2).
+
+    Its status is for the log alone, its fields and length are for nobody.  The connection ends with it.
+    """
+
+    __slots__ = ()
+
+
+class Elsewhere(Response):
+    """Instead of an answer: the client is given what another path would give (RFC 3875 section 6.2.2).
+
+    For applications that are `blocking` alone.
+    """
+
+    __slots__ = ("target",)
+
+    def __init__(self, target: str) -> None:
+        """`target` is a path on this server, with a query or without, encoded as in a request line."""
+        super().__init__(302, (("Location", target),), ())
+        self.target = target
+
+
 # RFC 9110 sections 5.1 and 5.5, as in grammar.py, but over text: what an application says is str.
 FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -82,6 +110,16 @@ FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 # Fields that frame the message or describe the connection.  The server writes them; an application that
 # could, might contradict it.
 OWNED = frozenset({"connection", "content-length", "date", "keep-alive", "server", "transfer-encoding"})
+
+# RFC 9110 section 7.6.1 and RFC 2616 section 13.5.1, to which PEP 3333 refers: these belong to the connection, and
+# are not an application's to say.
+HOP_BY_HOP = frozenset(
+    {
+        *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te"),
+        *("trailer", "trailers", "transfer-encoding", "upgrade"),
+    }
+)
+OURS = frozenset({"date", "server"})  # what an application says of these is left out
 
 _Key = tuple[int, tuple[tuple[str, str], ...], int | None, bool, str, str]
 _HEADS: Memo[_Key, tuple[bytes, bytes]] = Memo(512, 128 << 10, lambda _, parts: len(parts[1]))
@@ -95,6 +133,11 @@ CONNECTION = {"": "", "close": "Connection: close\r\n", "keep-alive": "Connectio
 def has_body(method: str, status: int) -> bool:
     """Whether bytes may follow the head of an answer (RFC 9112 section 6.3, rule 1; RFC 9110 section 15.3.6)."""
     return method != "HEAD" and status != RESET and not _bodiless(status)
+
+
+def bodied(method: str, response: Response) -> bool:
+    """Whether the body of this answer is sent."""
+    return has_body(method, response.status) or isinstance(response, Verbatim)
 
 
 def head_parts(

@@ -13,7 +13,8 @@ import traceback
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, BinaryIO
 
-from forkserver.http.response import FileSlice, Response, error_response, has_body
+from forkserver.apps.app import BrokenReply
+from forkserver.http.response import Elsewhere, FileSlice, Response, bodied, error_response, has_body
 from forkserver.serving.call import Call
 from forkserver.serving.clock import Clock
 from forkserver.serving.connection import Connection, State
@@ -43,10 +44,14 @@ class Calls:
         resume: Callable[[Connection], None],
         give_up: Callable[[str], None],
     ) -> None:
-        """`resume` goes on with a connection whose reply moved; `give_up` has this process replaced and is told why."""
+        """`resume` goes on with a connection whose reply moved; `give_up` has this process replaced and is told why.
+
+        `turn` is set by who knows all mounts: it has another path answer instead.
+        """
         self.crew, self.watch, self.clock, self.delivery, self.log = crew, watch, clock, delivery, log
         self.ledger = delivery.ledger
         self.resume, self.give_up = resume, give_up
+        self.turn: Callable[[Connection, Elsewhere], None]
         self.known = memo_of_requests()
         self.shapes = memo_of_shapes()
         crew.acts = self
@@ -77,7 +82,7 @@ class Calls:
         if call.box is None and response is not None:
             content = response.body
             if type(content) is not bytes or connection.spool is not None or self.delivery.leaving:
-                self.delivery.answer(connection, response)
+                self._answer(connection, response)
                 return
             # The short way of a reply like one before: nothing but its date and its body is new.
             key = (response.status, response.fields, response.length, len(content), known.manner)
@@ -116,6 +121,13 @@ class Calls:
             self._settle(call)
 
     # Off the hot path: a reply that needs more than sending.
+
+    def _answer(self, connection: Connection, response: Response) -> None:
+        """A reply that is whole, or is to be had elsewhere."""
+        if isinstance(response, Elsewhere):
+            self.turn(connection, response)
+        else:
+            self.delivery.answer(connection, response)
 
     def _learn(self, connection: Connection, key: ShapeKey, response: Response) -> None:
         """A reply of a shape that is not among the young: the long way, and it is kept for the next time."""
@@ -159,6 +171,8 @@ class Calls:
             if not (call.expired or call.gone):  # it was not we who raised it
                 self._complain(call)
             call.failed(error)
+        except BrokenReply as error:  # it has told why
+            call.failed(error)
         except BaseException as error:  # the application's trouble, of whatever kind, and this request's
             self._complain(call)  # before anybody sees that it failed
             call.failed(error)
@@ -175,7 +189,7 @@ class Calls:
         try:
             if call.response is None:
                 call.open(response)
-            if has_body(call.head.line.method, response.status):
+            if bodied(call.head.line.method, response):
                 for piece in body:
                     call.put(piece)
             call.whole = True
@@ -271,13 +285,13 @@ class Calls:
         box = call.box
         if box is None:
             call.response = None  # it is the reply's now
-            self.delivery.answer(call.connection, response)
+            self._answer(call.connection, response)
             return
-        status, fields, length = response.status, response.fields, response.length
-        if call.whole and not box.spooling and has_body(call.head.line.method, status):
-            self.delivery.answer(call.connection, Response(status, fields, b"".join(box.pieces), length))
+        made, status, fields, length = type(response), response.status, response.fields, response.length
+        if call.whole and not box.spooling and bodied(call.head.line.method, response):
+            self.delivery.answer(call.connection, made(status, fields, b"".join(box.pieces), length))
         else:
-            self.delivery.answer(call.connection, Response(status, fields, b"", length), flow=call)
+            self.delivery.answer(call.connection, made(status, fields, b"", length), flow=call)
 
     # With one thread alone: in the middle of a call.
 

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, BinaryIO
 
 from forkserver.config.options import Limits
+from forkserver.http.detour import turned
 from forkserver.http.forwarded import Believer, silenced
 from forkserver.http.request import BadRequest, Head, HeadLimits, Parser, Request
-from forkserver.http.response import CONTINUE, Response, error_response
+from forkserver.http.response import CONTINUE, Elsewhere, Response, error_response
 from forkserver.http.trust import NOBODY, Trust
 from forkserver.serving.calls import Calls
 from forkserver.serving.clock import Clock
@@ -27,6 +28,9 @@ from forkserver.serving.spool import Spool
 
 if TYPE_CHECKING:
     from forkserver.log import ErrorLog
+
+
+TURNS = 10  # times that a request is sent on to another path, as Apache's LimitInternalRecursion has it
 
 
 class Conversations:
@@ -53,6 +57,8 @@ class Conversations:
         self.at_once = min(limits.body, limits.body_memory)  # bytes of a body that need no spool
         self.hinted = False  # that somebody speaks for others who may not
         self.introduce: Callable[[Connection], bool] = lambda connection: False  # set by who knows all connections
+        if calls:
+            calls.turn = self.turn
 
     # From bytes to a request.
 
@@ -213,6 +219,28 @@ class Conversations:
             known.kept = True
             self.calls.known.put(raw, known)
         return known
+
+    def turn(self, connection: Connection, response: Elsewhere) -> None:
+        """An application has another path of ours answer for it; the body of the request is not for that one."""
+        head = connection.head
+        assert head is not None
+        try:
+            there = turned(head, response.target)
+        except BadRequest as error:
+            self._lost(connection, 500, f"the application sends it on to where no path is: {error.why}")
+            return
+        if there.turns > TURNS:
+            self._lost(connection, 508, f"sent on from path to path {TURNS} times")
+            return
+        connection.part()
+        spool, connection.spool = connection.spool, None
+        if spool:
+            spool.close()
+        self._meet(connection, there, b"")
+
+    def _lost(self, connection: Connection, status: int, why: str) -> None:
+        self.log.error(f"{connection.line!r}: {why}")
+        self.delivery.answer(connection, error_response(status))
 
     def refuse(self, connection: Connection, status: int, why: str, head: Head | None = None) -> None:
         """Answer what cannot be served, and close: where a next request would begin is in doubt.

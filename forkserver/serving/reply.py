@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from forkserver.http.request import Head
-from forkserver.http.response import LAST_CHUNK, Body, FileSlice, Response, chunk, has_body, head_parts
+from forkserver.http.response import LAST_CHUNK, Body, FileSlice, Response, Verbatim, bodied, chunk, head_parts
 from forkserver.policy import Encode
 
 JOINED = 64 << 10  # bytes of a body that leave in one piece with their head
@@ -33,7 +33,7 @@ class Reply:
     head: Head | None  # of the request; None when it could not be read
     status: int
     fields: tuple[tuple[str, str], ...]
-    before: bytes  # the head up to the value of Date
+    before: bytes  # the head up to the value of Date; b"" where the body has its own
     after: bytes  # the head from there on
     parts: deque[bytes | memoryview | FileSlice]  # of the body
     source: Iterator[bytes] | None  # of further parts, framed
@@ -47,6 +47,8 @@ class Reply:
 
     def start(self, date: bytes) -> None:
         """Put the head in front; a small body joins it, so that both leave in one call."""
+        if not self.before:
+            return
         wire = self.before + date + self.after
         self.head_size = len(wire)
         first = self.parts[0] if self.parts else None
@@ -96,16 +98,21 @@ def compose(
     body is closed then.
     """
     minor = head.line.minor if head else 1
-    wanted = has_body(head.line.method if head else "GET", response.status)
+    verbatim = isinstance(response, Verbatim)
+    wanted = bodied(head.line.method if head else "GET", response)
     promised = response.length if flow is not None else body_length(response)
-    length = None if encode else promised
-    chunked = wanted and length is None and minor > 0
+    length = None if encode or verbatim else promised
+    chunked = wanted and length is None and minor > 0 and not verbatim
     if wanted and length is None and not chunked:
         keep = False
     state = "close" if not keep else "keep-alive" if not minor else ""
     try:
-        before, after = head_parts(
-            response.status, response.fields, length=length, chunked=chunked, connection=state, server=server
+        before, after = (
+            (b"", b"")
+            if verbatim
+            else head_parts(
+                response.status, response.fields, length=length, chunked=chunked, connection=state, server=server
+            )
         )
     except Exception:
         discard(response.body)

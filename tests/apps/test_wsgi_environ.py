@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from forkserver.apps.wsgi import environ as environs
+from forkserver.apps import metavariables
 from forkserver.http.request import Ends
 from tests.apps.wsgi_calls import ENDS, Call, asked_of, call_of, environ_of, mounted, post_of, tells
 
@@ -193,7 +193,7 @@ def test_the_names_of_fields_are_kept_and_bounded():
     for number in range(3000):
         environ_of(f"GET / HTTP/1.1\nHost: a\nX-{number}: b")
     assert environ_of("GET / HTTP/1.1\nHost: a\nX-2999: c")["HTTP_X_2999"] == "c"
-    assert len(environs._variable.__self__) <= environs.NAMES
+    assert len(metavariables._variable.__self__) <= metavariables.NAMES
 
 
 def test_template_and_copy_have_the_same_variables():

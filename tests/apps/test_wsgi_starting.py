@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forkserver.apps.wsgi import starting
-from forkserver.apps.wsgi.starting import HOP_BY_HOP, OURS, Start, WsgiError
-from forkserver.http.response import FIELD_NAME, OWNED, head_parts
+from forkserver.apps.wsgi.starting import Start, WsgiError
+from forkserver.http.response import FIELD_NAME, HOP_BY_HOP, OURS, OWNED, head_parts
 from tests.apps.wsgi_calls import Result, call_of, give, mounted
 
 TEXT = ("Content-Type", "text/plain")

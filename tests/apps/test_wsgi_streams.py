@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forkserver.apps.wsgi.streams import LONGEST_LINE, NOTHING, Errors, input_of, to_stderr
+from forkserver.apps.errorlines import LONGEST_LINE, Errors, to_stderr
+from forkserver.apps.wsgi.streams import NOTHING, input_of
 from tests.apps.wsgi_calls import call_of, environ_of, mounted, post_of, tells
 
 SIZES = st.one_of(st.none(), st.integers(-1, 40))

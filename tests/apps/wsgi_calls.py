@@ -19,11 +19,12 @@ ENDS = Ends(("192.0.2.7", 40000), ("192.0.2.1", 8080))
 class Call(Request):
     """A request whose reply can be begun: `sent` are the pieces, `begun` is the response they belong to."""
 
+    gone = False
+
     def __init__(self, asked: Asked, ends: Ends, body: bytes | BinaryIO) -> None:
         super().__init__(asked, ends, body, 0.0)
         self.sent: list[bytes] = []
         self.begun: Response | None = None
-        self.gone = False
 
     def begin(self, response: Response) -> Callable[[bytes], None]:
         assert self.begun is None

@@ -146,5 +146,5 @@ def test_the_sections_are_those_of_the_declarations():
 
 
 def test_a_kind_of_a_later_version_is_named_once():
-    (complaint,) = refused("[/shop]\ncgi = /srv/shop\n")
-    assert "2: [/shop] cgi: this version cannot serve cgi; it knows " in complaint
+    (complaint,) = refused("[/shop]\nstatus = yes\n")
+    assert "2: [/shop] status: this version cannot serve status; it knows " in complaint

@@ -14,7 +14,7 @@ from forkserver.config import Config, ConfigError, describe
 from tests.typed import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = ["docs/handler.md", "docs/protocol.md", "docs/site.md", "docs/web.md"]
+PAGES = ["docs/cgi.md", "docs/handler.md", "docs/protocol.md", "docs/site.md", "docs/web.md"]
 TEXTS = README + "".join((ROOT / page).read_text(encoding="utf-8") for page in PAGES)
 EXAMPLES = [*re.findall(r"^```ini\n(.*?)^```$", TEXTS, re.DOTALL | re.MULTILINE), words.EXAMPLE]
 DOCUMENTS = ["README.md", "CHANGELOG.md", "docs/ARCHITECTURE.md", *PAGES]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from forkserver.http.response import FileSlice, Response
+from forkserver.http.response import FileSlice, Response, Verbatim
 from forkserver.serving.reply import JOINED, BrokenOff, Reply, compose
 from tests.serving.fakes import head_of
 
@@ -164,3 +164,18 @@ def test_closing_lets_go_of_files(tmp_path: Path) -> None:
     reply = of(Response(206, (), (b"a", FileSlice(files[0], 0, 1), b"b", FileSlice(files[1], 2, 1))))
     reply.close()
     assert all(file.closed for file in files)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("body", [b"HTTP/1.1 299 Odd\r\n\r\nbody", Pieces(b"HTTP/1.1 299 ", b"Odd\r\n\r\nbody")])
+def test_a_message_that_is_whole_goes_out_as_it_is_and_ends_the_connection(body: object, method: str) -> None:
+    response = Verbatim(299, (("X-Not", "sent"),), body, 3)  # type: ignore[arg-type]  # Pieces is no declared one
+    reply = of(response, method=method, server="forkserver")
+    assert (reply.keep, reply.status) == (False, 299)
+    assert wire(reply) == b"HTTP/1.1 299 Odd\r\n\r\nbody"
+
+
+def test_one_that_comes_by_and_by_goes_out_as_it_is() -> None:
+    flow = iter((b"HTTP/1.1 200 OK\n", b"", b"\n"))
+    reply = compose(head_of("GET"), Verbatim(200), keep=True, server="", flow=flow)
+    assert wire(reply) == b"HTTP/1.1 200 OK\n\n"

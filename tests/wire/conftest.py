@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.wire.cgihosts import WAYS, Scripted, scripted
 from tests.wire.hosts import KINDS, Host, Kind, Run, running
 
-WAITING = {"test_wire_limits.py", "test_wire_ready.py"}
+WAITING = {"test_wire_limits.py", "test_wire_ready.py", "test_wire_cgi_limits.py"}
 BODY = 6 << 20  # bytes of the largest body
 HURRIED = "header_timeout = 1s\nidle_timeout = 1s\nbody_timeout = 1s\nwrite_timeout = 2s"
 
@@ -61,3 +62,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for number, item in enumerate(waiting):
         others.insert(number * distance, item)
     items[:] = others
+
+
+@pytest.fixture(scope="session")
+def cgi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scripted]:
+    """A server of CGI scripts."""
+    with scripted(tmp_path_factory.mktemp("cgi")) as server:
+        yield server
+
+
+@pytest.fixture(params=WAYS)
+def way(request: pytest.FixtureRequest) -> str:
+    """The mount of each way to run scripts in turn: executed, and forked from a warm interpreter."""
+    return f"/{request.param}"

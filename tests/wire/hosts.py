@@ -16,6 +16,7 @@ from typing import Any
 
 from forkserver.process.control import ControlClient
 from tests.daemons import PATIENCE, Daemon
+from tests.wire.scripts import make_scripts
 from tests.wire.talk import Talk, request
 
 OLD = 1_600_000_000  # seconds since the epoch: when the files were written, so far as anybody can tell
@@ -26,7 +27,7 @@ HUGE = 30 << 20  # bytes of a sparse file, more than all buffers between the ser
 class Kind:
     """What to ask an application of one kind for; None for what it does not have."""
 
-    section: str  # of the INI file; {site} is the folder of files
+    section: str  # of the INI file; {site} is the folder of files, {scripts} that of scripts
     good: str  # a path that answers a GET with 200 and a body of known length
     missing: str | None = None  # a path that answers with 404
     allow: str | None = None  # the Allow field of its 405; None when it takes every method
@@ -56,6 +57,18 @@ KINDS = {
         validated=True,
         back="/web/back",
     ),
+    "cgi": Kind(
+        section="[/cgi]\ncgi = {scripts}\nwarm = no",
+        good="/cgi/good.sh",
+        missing="/cgi/none",
+        back="/cgi/back.sh",
+    ),
+    "warm cgi": Kind(
+        section="[/warm]\ncgi = {scripts}\nwarm = yes",
+        good="/warm/good.py",
+        missing="/warm/none",
+        back="/warm/back.py",
+    ),
 }
 
 SECTIONS = "\n".join(kind.section for kind in KINDS.values())
@@ -79,7 +92,8 @@ static = {site}/two
 
 
 def configuration(site: Path, *, server: str = "", limits: str = "", log: str = "") -> str:
-    return SERVER.format(site=site, server=server, limits=limits, log=log) + SECTIONS.format(site=site)
+    sections = SECTIONS.format(site=site, scripts=site.parent / "scripts")
+    return SERVER.format(site=site, server=server, limits=limits, log=log) + sections
 
 
 def put(path: Path, content: bytes, when: float = OLD) -> None:
@@ -153,6 +167,7 @@ Run = Callable[..., AbstractContextManager[Host]]
 def running(folder: Path, **settings: str) -> Iterator[Host]:
     """A server with all kinds, ended with the block; what it said is shown when a test fails."""
     site = make_site(folder)
+    make_scripts(folder / "scripts")
     daemon = Daemon(folder, configuration(site, **settings))
     try:
         daemon.start()

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from forkserver.apps.errorlines import Errors, to_stderr
 from forkserver.apps.foreseeing import foresee
+from forkserver.apps.metavariables import tell_length
 from forkserver.apps.targets import parse_target
 from forkserver.apps.wsgi.bodies import answer
-from forkserver.apps.wsgi.environ import Environ, base_of, environ_of, tell_length
+from forkserver.apps.wsgi.environ import Environ, base_of, environ_of
 from forkserver.apps.wsgi.filewrapper import FileWrapper
 from forkserver.apps.wsgi.loading import Application, load_application
 from forkserver.apps.wsgi.options import WsgiOptions
 from forkserver.apps.wsgi.starting import Start
-from forkserver.apps.wsgi.streams import Errors, input_of, to_stderr
+from forkserver.apps.wsgi.streams import input_of
 from forkserver.http.request import Request
 from forkserver.http.response import Response
 

@@ -13,22 +13,13 @@ from typing import Any
 
 from forkserver.http.memo import Memo
 from forkserver.http.request import Request
-from forkserver.http.response import FIELD_NAME, FIELD_VALUE, Response, has_body
+from forkserver.http.response import FIELD_NAME, FIELD_VALUE, HOP_BY_HOP, OURS, Response, has_body
 
 Made = tuple[int, tuple[tuple[str, str], ...], int | None]  # status, fields to be sent, Content-Length
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 _STATUS = re.compile(r"([1-9][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]*)?")  # RFC 9112 section 4, as text
 _LENGTH = re.compile(r"[0-9]{1,18}")
-
-# RFC 9110 section 7.6.1 and RFC 2616 section 13.5.1, to which PEP 3333 refers: these belong to the connection.
-HOP_BY_HOP = frozenset(
-    {
-        *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te"),
-        *("trailer", "trailers", "transfer-encoding", "upgrade"),
-    }
-)
-OURS = frozenset({"date", "server"})  # what an application says of these is left out
 
 _MADE: Memo[tuple[str, tuple[tuple[str, str], ...]], Made] = Memo(
     512, 256 << 10, lambda key, _: len(key[0]) + sum([len(name) + len(value) for name, value in key[1]])
