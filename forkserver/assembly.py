@@ -18,7 +18,7 @@ from ipaddress import IPv6Network
 from typing import TYPE_CHECKING, Any, cast
 
 from forkserver import config as configuration
-from forkserver.apps import AppError, BlockingApp
+from forkserver.apps import AppError, BlockingApp, Checkable
 from forkserver.config import Config, describe, section_of
 from forkserver.config.policy import PolicyOptions
 from forkserver.http.trust import Trust
@@ -151,11 +151,8 @@ class Server:
                 mount.policy.employ(figures, log.error)
         for app in loaded.site.apps():
             if app.blocking:
-                cast("BlockingApp", app).employ(
-                    threads=config.server.threads,
-                    workers=config.server.workers.high,
-                    errors=partial(log.warning, lines=True),
-                )
+                errors = partial(log.warning, lines=True)
+                cast("BlockingApp", app).employ(threads=config.server.threads, errors=errors)
         try:
             worker.run()
         except Exception:  # ours: it is said where it will be read, and then the process ends by it
@@ -178,6 +175,20 @@ def _sockets(place: Place, addresses: Iterable[Address]) -> list[socket.socket]:
     """The listeners that were opened for some of the addresses."""
     wanted = {address.place for address in addresses}
     return [listener.socket for listener in place.listeners if listener.address.place in wanted]
+
+
+def foreseen(config: Config, kinds: Mapping[str, type[Any]]) -> list[str]:
+    """Why applications cannot be loaded, as far as that is told without running them, each with its file and line."""
+    mounts = [(section_of(one), one.kind, kinds[one.kind](one.options, one.prefix)) for one in config.mounts]
+    streams = [(one.name, one.kind, kinds[one.kind](one.options, one.transport, one.name)) for one in config.streams]
+    found = []
+    for section, kind, app in (*mounts, *streams):
+        if isinstance(app, Checkable):
+            try:
+                app.check()
+            except AppError as error:
+                found.append(f"{config.origins[section, kind]}: [{section}] {kind}: {error}")
+    return found
 
 
 def default_places(path: str) -> tuple[str, str]:

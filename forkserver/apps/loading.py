@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import pkgutil
 import sys
 from collections.abc import Iterable
 from importlib.machinery import PathFinder
@@ -15,14 +14,11 @@ from types import ModuleType
 from typing import Any
 
 from forkserver.apps.app import AppError
+from forkserver.apps.finding import no_attribute, no_module, no_submodule
 from forkserver.apps.targets import Target
 from forkserver.apps.traces import concerns, trace
-from forkserver.config.converters import suggestion
 
 _GIVEN: dict[str, tuple[str, str]] = {}  # variable: its value, and the mount that gave it, in this process
-
-ROOM = 400  # characters of a list of folders that a message has room for
-USUAL = ("application", "app")  # how applications are called where nobody has a better name for them
 
 
 def load_target(target: Target, folders: tuple[str, ...], variables: Iterable[tuple[str, str]], place: str) -> Any:
@@ -80,22 +76,11 @@ def refuse_taken(name: str, folders: tuple[str, ...]) -> None:
 
 
 def _missing_module(name: str, folders: tuple[str, ...]) -> str:
-    parent, _, last = name.rpartition(".")
-    if parent:
-        package = sys.modules[parent]
-        places = list(getattr(package, "__path__", ()))
-        if not places:
-            return f"{parent} ({_home(package)}) is a module, not a package, so there is no {name}"
-        return f"the package {parent} ({_home(package)}) has no module {last}{suggestion(last, _modules(places))}"
-    near = suggestion(name, _modules(sys.path) - sys.stdlib_module_names)
-    everywhere = ", ".join(dict.fromkeys(filter(None, sys.path)))
-    looked = everywhere if len(everywhere) <= ROOM else f"{everywhere[:ROOM]}…"
-    hint = "" if folders else "; path = FOLDER names the folder that it is in"
-    return f"there is no module {name}{near}{hint}; looked in {looked}"
-
-
-def _modules(folders: list[str]) -> set[str]:
-    return {one.name for one in pkgutil.iter_modules(folders)}
+    parent = name.rpartition(".")[0]
+    if not parent:
+        return no_module(name, folders, sys.path)
+    package = sys.modules[parent]
+    return no_submodule(name, _home(package), getattr(package, "__path__", None))
 
 
 def _home(module: ModuleType) -> str:
@@ -111,17 +96,11 @@ def attribute_of(module: ModuleType, target: Target) -> Any:
         try:
             found = getattr(found, name)
         except AttributeError:
-            raise AppError(f"{walked} ({_home(module)}) has no attribute {name}{_near(name, dir(found))}") from None
+            raise AppError(no_attribute(name, walked, _home(module), dir(found))) from None
         except (Exception, SystemExit) as error:  # the application's trouble, of whatever kind
             raise AppError(f"{walked}.{name} cannot be had:\n{trace(error)}") from None
         walked = f"{walked}.{name}"
     return found
-
-
-def _near(name: str, there: list[str]) -> str:
-    """What else could be meant by an attribute, as an end for a message: what is spelt alike, or has a usual name."""
-    usual = [other for other in USUAL if other in there] if name in USUAL else []
-    return suggestion(name, there) or "".join([f"; did you mean {other}?" for other in usual])
 
 
 def call_factory(factory: Any, target: Target) -> Any:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from forkserver.apps.app import AppError
+from forkserver.apps.foreseeing import foresee
 from forkserver.apps.loading import a_thing, load_target
 from forkserver.apps.targets import env_option, parse_target, path_option, target
 from forkserver.apps.traces import trace
@@ -50,6 +51,10 @@ class Web:
         self.options = options
         self.place = prefix.encode("latin-1").decode("utf-8", "replace") or "/"
 
+    def check(self) -> None:
+        """Raises AppError when there is no site by what can be seen without running it."""
+        foresee(parse_target(self.options.web, "site"), self.options.path)
+
     def load(self) -> None:
         """Raises AppError when there is no site to be had, or it cannot serve."""
         meant = parse_target(self.options.web, "site")
@@ -60,7 +65,7 @@ class Web:
             raise AppError(f"{meant.name} cannot serve:\n{trace(error)}") from None
         self.respond = self.site.respond
 
-    def employ(self, *, threads: int, workers: int, errors: Callable[[str], None]) -> None:
+    def employ(self, *, threads: int, errors: Callable[[str], None]) -> None:
         """What the site has to say goes to the error log, with the mount before it."""
         self.site.log = lambda text: errors(f"[{self.place}]: {text}")
 

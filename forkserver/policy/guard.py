@@ -58,10 +58,10 @@ class Guarded:
         """See App."""
         self.app.load()
 
-    def employ(self, *, threads: int, workers: int, errors: Callable[[str], None]) -> None:
+    def employ(self, *, threads: int, errors: Callable[[str], None]) -> None:
         """See BlockingApp."""
         if self.app.blocking:
-            cast("BlockingApp", self.app).employ(threads=threads, workers=workers, errors=errors)
+            cast("BlockingApp", self.app).employ(threads=threads, errors=errors)
 
     def respond(self, request: Request) -> Response:
         """The application's answer, or the guard's."""

@@ -90,6 +90,9 @@ class Accepted(Handed):
     def _note(self) -> None:
         """Note what was carried so far, once."""
         if not (self.received or self.sent) and (info := self._info()):
+            if info[_STATE] not in _ENDED:  # read before the bytes: a FIN may have come between the two
+                again = self._info()
+                info = again if again and again[_STATE] in _ENDED else info
             self.received = info[_RECEIVED] - (info[_STATE] in _ENDED)
             self.sent = info[_SENT] - info[_REPEATED] + info[_UNSENT]
 

@@ -137,8 +137,9 @@ class Chromium:
         return self.value(f"{found}.{then}")
 
     def value(self, expression: str) -> Any:
-        """What a JavaScript expression gives on the page; None for undefined."""
-        return self.call("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
+        """What a JavaScript expression gives on the page, once it is there if it is promised; None for undefined."""
+        asked = {"expression": expression, "returnByValue": True, "awaitPromise": True}
+        return self.call("Runtime.evaluate", **asked)["result"].get("value")
 
     def screenshot(self, path: Path) -> None:
         """Save the whole page as PNG."""

@@ -236,6 +236,15 @@ def test_a_system_without_descriptors(make: Callable[..., Daemon]) -> None:
     assert say(connect(daemon), b"one\n") == b"one\n"
 
 
+@pytest.mark.parametrize("preload", ["yes", "no"])
+def test_whoever_loads_it(start: Start, preload: str) -> None:
+    daemon = start(config("tcp 127.0.0.1:0 Echo").replace("workers = 1", f"workers = 1\npreload = {preload}"))
+    assert say(connect(daemon), b"one\n") == b"one\n"
+    daemon.write(config("tcp 127.0.0.1:0 Ecco").replace("workers = 1", f"workers = 1\npreload = {preload}"))
+    assert "has no attribute Ecco" in daemon.reload()["why"]
+    assert say(connect(daemon), b"one\n") == b"one\n"
+
+
 # Trouble.
 
 
@@ -425,6 +434,7 @@ def test_nothing_is_left_of_connections(start: Start) -> None:
     daemon = start(config("tcp 127.0.0.1:0 Echo", "udp 127.0.0.1:0 upper"))
     (worker,) = daemon.settled(1)
     assert say(connect(daemon), b"one\n") == b"one\n"
+    daemon.output.wait_for(" TCP ")
     before = len(os.listdir(f"/proc/{worker}/fd"))
     for _ in range(50):
         assert say(connect(daemon), b"one\n") == b"one\n"

@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any, cast
 
 from forkserver.apps.app import AppError
+from forkserver.apps.foreseeing import foresee
 from forkserver.apps.loading import a_thing, load_target
 from forkserver.apps.stream import options
 from forkserver.apps.stream.app import Host
@@ -63,6 +64,10 @@ class Handler:
         self.options, self.transport, self.place = options, transport, place
         self.target = parse_target(options.handler, "Handler")
         self.name = self.target.name
+
+    def check(self) -> None:
+        """Raises AppError when there is none by what can be seen without running it."""
+        foresee(self.target, self.options.path)
 
     def load(self) -> None:
         """Raises AppError when there is no handler to be had."""

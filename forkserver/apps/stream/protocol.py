@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from forkserver.apps.foreseeing import foresee
 from forkserver.apps.loading import load_target
 from forkserver.apps.stream import options
 from forkserver.apps.stream.app import Handed, Host
@@ -58,6 +59,10 @@ class Protocol:
         self.target = parse_target(options.protocol, "factory")
         self.name = self.target.name
         self._engine: Any = None
+
+    def check(self) -> None:
+        """Raises AppError when there is none by what can be seen without running it."""
+        foresee(self.target, self.options.path)
 
     def load(self) -> None:
         """Raises AppError when there is no factory to be had."""

@@ -11,10 +11,11 @@ from typing import Any
 from forkserver import __version__
 from forkserver.apps.wsgi.streams import NOTHING, Errors
 from forkserver.http.fields import CHUNKED, Fields
-from forkserver.http.memo import Memo
 from forkserver.http.request import Asked, Request
 
 Environ = dict[str, Any]
+
+NAMES = 512  # of fields, whose variables are remembered
 
 # Set anew for each request; they stand in every template so that its copies need not grow.
 OF_REQUEST: dict[str, Any] = {
@@ -39,15 +40,27 @@ _SPECIAL = {
     "proxy": _DROPPED,  # HTTP_PROXY is how programs are told of their proxy: CVE-2016-5385 and its kin
     "transfer-encoding": _DROPPED,  # the body is taken out of its chunks, and CONTENT_LENGTH tells its size
 }
-_NAMES: Memo[str, str] = Memo(512, 16 << 10)  # field name: variable
+
+
+class Variables(dict[str, str]):
+    """The variable for the name of a field, made once; begun anew when there are too many."""
+
+    def __missing__(self, name: str) -> str:
+        if len(self) >= NAMES:
+            self.clear()
+        self[name] = variable = _SPECIAL.get(name) or "HTTP_" + name.upper().replace("-", "_")
+        return variable
+
+
+_variable = Variables().__getitem__
 
 
 def base_of(
-    variables: Iterable[tuple[str, str]], errors: Errors, wrapper: Callable[..., Any], *, threads: int, workers: int
+    variables: Iterable[tuple[str, str]], errors: Errors, wrapper: Callable[..., Any], *, threads: int
 ) -> Environ:
     """What is the same for every request of a mount.
 
-    `variables` are those of its section; `threads` of one worker, and `workers`, may be inside the application at once.
+    `variables` are those of its section; `threads` of one worker may be inside the application at once.
     """
     given = {name: value for name, value in variables if name not in OF_REQUESTS and not name.startswith("HTTP_")}
     return {
@@ -57,25 +70,25 @@ def base_of(
         "wsgi.version": (1, 0),
         "wsgi.errors": errors,
         "wsgi.multithread": threads > 1,
-        "wsgi.multiprocess": workers > 1,
+        # Even where a single worker is wanted: while it drains or retires, its replacement answers, too.
+        "wsgi.multiprocess": True,
         "wsgi.run_once": False,
         "wsgi.input_terminated": True,
         "wsgi.file_wrapper": wrapper,
     }
 
 
-def template_of(base: Environ, asked: Asked) -> Environ:
+def environ_of(base: Environ, asked: Asked) -> Environ:
     """What is the same for every request of the same bytes.
 
-    Where no host was asked for, SERVER_NAME is still to be told.
+    The ends of its connection are still to be told; where no host was asked for, SERVER_NAME is still to be told.
     """
     environ = base.copy()
     line, fields, host = asked.head[:3]
-    young = _NAMES.young
-    for name, value in fields.values.items():
-        environ[young.get(name) or _variable(name)] = value
+    values = fields.values
+    environ.update(zip(map(_variable, values), values.values(), strict=True))
     environ.pop(_DROPPED, None)
-    if len(fields.items) != len(fields.values):
+    if len(fields.items) != len(values):
         _join_cookies(environ, fields)
     if line.authority is not None:  # RFC 9112 section 3.2.2: it stands in for the Host field
         environ["HTTP_HOST"] = line.authority
@@ -92,15 +105,6 @@ def template_of(base: Environ, asked: Asked) -> Environ:
     environ["SERVER_NAME"] = host
     environ["wsgi.url_scheme"] = asked.scheme
     return environ
-
-
-def _variable(name: str) -> str:
-    """The variable of a field's name that is not among the young."""
-    variable = _NAMES.get(name)
-    if variable is None:
-        variable = _SPECIAL.get(name) or "HTTP_" + name.upper().replace("-", "_")
-        _NAMES.put(name, variable)
-    return variable
 
 
 def _join_cookies(environ: Environ, fields: Fields) -> None:
