@@ -79,6 +79,10 @@ class Response:
     length: int | None = None
     still: Callable[[], bool] | None = None
 
+    def with_body(self, body: Body) -> Response:
+        """The same answer, as a plain one, with another body."""
+        return Response(self.status, self.fields, body, self.length, self.still)
+
 
 class Verbatim(Response):
     """An answer whose body is the whole message, status line and all, and goes out as it is (RFC 3875 section 5.2).
@@ -87,6 +91,9 @@ class Verbatim(Response):
     """
 
     __slots__ = ()
+
+    def with_body(self, body: Body) -> Verbatim:
+        return Verbatim(self.status, self.fields, body, self.length, self.still)
 
 
 class Elsewhere(Response):

@@ -108,7 +108,7 @@ class Policy:
         `flows`: the response's own body is not what will be sent.
         """
         page = self._pages.get(response.status) if isinstance(response, ErrorPage) else None
-        dressed = Response(response.status, response.fields, response.body, response.length, response.still)
+        dressed = response.with_body(response.body)
         if page:
             dressed.body = page[0]
             dressed.fields = (("Content-Type", page[1]), *without(response.fields, "content-type"))

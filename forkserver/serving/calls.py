@@ -287,11 +287,10 @@ class Calls:
             call.response = None  # it is the reply's now
             self._answer(call.connection, response)
             return
-        made, status, fields, length = type(response), response.status, response.fields, response.length
         if call.whole and not box.spooling and bodied(call.head.line.method, response):
-            self.delivery.answer(call.connection, made(status, fields, b"".join(box.pieces), length))
+            self.delivery.answer(call.connection, response.with_body(b"".join(box.pieces)))
         else:
-            self.delivery.answer(call.connection, made(status, fields, b"", length), flow=call)
+            self.delivery.answer(call.connection, response.with_body(b""), flow=call)
 
     # With one thread alone: in the middle of a call.
 

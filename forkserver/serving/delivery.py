@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from forkserver.http.request import Head
-from forkserver.http.response import Response, error_response
+from forkserver.http.response import Response, Verbatim, error_response
 from forkserver.log.format import Exchange
 from forkserver.serving.clock import Clock
 from forkserver.serving.connection import Connection, Flushed, State
@@ -60,7 +60,7 @@ class Delivery:
         policy = connection.mount.policy if connection.mount else None
         encode = None
         try:
-            if policy:
+            if policy and not isinstance(response, Verbatim):
                 response, encode = policy.dress(head, response, flows=flow is not None)
             reply = compose(head, response, keep=keep, server=self.server, flow=flow, encode=encode)
         except Exception as error:  # the application's trouble: what it gave back is no response
