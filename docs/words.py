@@ -30,9 +30,9 @@ COMMANDS = {
     "wrong, prints the reason, and the old configuration serves on.",
     "status": "Prints one line for the server, for each worker, and for each request in progress. `--json` prints "
     "one object with all figures.",
-    "check": "Reads the configuration and prints everything that is wrong with it, each with file and line. Starts "
-    "nothing. `--show` prints every option as it holds and where it comes from, `--diff` what a reload would "
-    "change in the running server.",
+    "check": "Reads the configuration and prints everything that is wrong with it, each with file and line, "
+    "applications that are not there included. Starts nothing, and runs nothing of them. `--show` prints every option "
+    "as it holds and where it comes from, `--diff` what a reload would change in the running server.",
 }
 
 EXIT_CODES = {

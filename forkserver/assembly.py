@@ -16,7 +16,7 @@ from functools import partial
 from ipaddress import IPv6Network
 from typing import TYPE_CHECKING, Any, cast
 
-from forkserver.apps import AppError, BlockingApp
+from forkserver.apps import AppError, BlockingApp, Checkable
 from forkserver.config import Config, describe, section_of
 from forkserver.http.trust import Trust
 from forkserver.log import ErrorLog, access_writer
@@ -98,11 +98,8 @@ class Server:
         )
         for app in loaded.apps():
             if app.blocking:
-                cast("BlockingApp", app).employ(
-                    threads=config.server.threads,
-                    workers=config.server.workers.high,
-                    errors=partial(log.warning, lines=True),
-                )
+                errors = partial(log.warning, lines=True)
+                cast("BlockingApp", app).employ(threads=config.server.threads, errors=errors)
         try:
             worker.run()
         except Exception:  # ours: it is said where it will be read, and then the process ends by it
@@ -110,6 +107,20 @@ class Server:
             raise
         for app in loaded.apps():
             app.close()
+
+
+def foreseen(config: Config, kinds: Mapping[str, type[Any]]) -> list[str]:
+    """Why applications cannot be loaded, as far as that is told without running them, each with its file and line."""
+    found = []
+    for mount in config.mounts:
+        app = kinds[mount.kind](mount.options, mount.prefix)
+        if isinstance(app, Checkable):
+            try:
+                app.check()
+            except AppError as error:
+                section = section_of(mount)
+                found.append(f"{config.origins[section, mount.kind]}: [{section}] {mount.kind}: {error}")
+    return found
 
 
 def default_places(path: str) -> tuple[str, str]:

@@ -18,7 +18,7 @@ from typing import Any
 
 from forkserver import config as configuration
 from forkserver import daemon, onthespot
-from forkserver.assembly import Server, default_places
+from forkserver.assembly import Server, default_places, foreseen
 from forkserver.config import Config, describe
 from forkserver.config.ini import ConfigError
 from forkserver.config.options import Limits
@@ -255,6 +255,7 @@ def status(arguments: Arguments, kinds: Kinds) -> int:
 
 
 def check(arguments: Arguments, kinds: Kinds) -> int:
+    """No code of an application is run: whoever checks may be another user than the one who serves."""
     path = find_file(arguments)
     config = load(path, kinds)
     if arguments.show:
@@ -262,6 +263,8 @@ def check(arguments: Arguments, kinds: Kinds) -> int:
     if arguments.diff:
         for line in describe.diff(_running(path, kinds), config) or ["no differences"]:
             say(line)
+    if absent := foreseen(config, kinds):
+        raise Refusal(WRONG, "\n".join(absent), named=False)
     if not (arguments.show or arguments.diff):
         say(f"{path}: good")
     return DONE

@@ -8,8 +8,8 @@ from __future__ import annotations
 import argparse
 import os
 
-from forkserver.apps.wsgi.finding import find
-from forkserver.apps.wsgi.options import parse_target
+from forkserver.apps.finding import find
+from forkserver.apps.targets import parse_target
 from forkserver.config.converters import quoted
 from forkserver.config.ini import written
 

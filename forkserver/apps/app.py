@@ -6,7 +6,7 @@ Knows requests and responses; knows no kind, and nothing of sockets, processes a
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from forkserver.http.request import Request
 from forkserver.http.response import Response
@@ -39,12 +39,22 @@ class App(Protocol):
 class BlockingApp(App, Protocol):
     """One whose `blocking` is true.
 
-    `employ(…)` is called in each worker before the first request: how many `threads` of it may call at once, how many
-    `workers` there are at most, and `errors`, which takes what an application has to say, in lines with line feeds
-    between them.
+    `employ(…)` is called in each worker before the first request: how many `threads` of it may call at once, and
+    `errors`, which takes what an application has to say, in lines with line feeds between them.  Other processes may
+    always call the same application meanwhile.
     """
 
-    def employ(self, *, threads: int, workers: int, errors: Callable[[str], None]) -> None: ...
+    def employ(self, *, threads: int, errors: Callable[[str], None]) -> None: ...
+
+
+@runtime_checkable
+class Checkable(Protocol):
+    """An app that can tell whether `load()` must fail before any code of its user's is run.
+
+    `check()` raises `AppError` when it is sure of that; `forkserver check` asks it, and nothing follows.
+    """
+
+    def check(self) -> None: ...
 
 
 class BrokenReply(Exception):  # noqa: N818 - a fact, of which the log knows the fault

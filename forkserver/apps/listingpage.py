@@ -12,7 +12,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from forkserver.apps.listingstyle import ICONS, STYLE
-from forkserver.apps.mediatypes import media_type
+from forkserver.http.mediatypes import media_type
 
 LATEST = 253_402_300_799  # the last second of the year 9999
 UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")

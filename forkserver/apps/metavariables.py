@@ -10,10 +10,10 @@ from typing import Any
 
 from forkserver import __version__
 from forkserver.http.fields import CHUNKED, Fields
-from forkserver.http.memo import Memo
 from forkserver.http.request import Asked, Request
 
 SOFTWARE = f"forkserver/{__version__}"
+NAMES = 512  # of fields, whose variables are remembered
 
 # What a request may say itself: a variable of the section would pass for its word.
 OF_REQUESTS = {
@@ -29,7 +29,19 @@ _SPECIAL = {
     "proxy": _DROPPED,  # HTTP_PROXY is how programs are told of their proxy: CVE-2016-5385 and its kin
     "transfer-encoding": _DROPPED,  # the body is taken out of its chunks, and CONTENT_LENGTH tells its size
 }
-_NAMES: Memo[str, str] = Memo(512, 16 << 10)  # field name: variable
+
+
+class Variables(dict[str, str]):
+    """The variable for the name of a field, made once; begun anew when there are too many."""
+
+    def __missing__(self, name: str) -> str:
+        if len(self) >= NAMES:
+            self.clear()
+        self[name] = variable = _SPECIAL.get(name) or "HTTP_" + name.upper().replace("-", "_")
+        return variable
+
+
+_variable = Variables().__getitem__
 
 
 def of_section(variables: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -37,38 +49,31 @@ def of_section(variables: Iterable[tuple[str, str]]) -> dict[str, str]:
     return {name: value for name, value in variables if name not in OF_REQUESTS and not name.startswith("HTTP_")}
 
 
-def tell(environ: dict[str, Any], asked: Asked) -> None:
-    """Add what is the same for every request of the same bytes.
+def told_of(base: dict[str, Any], asked: Asked) -> dict[str, Any]:
+    """`base`, and what is the same for every request of the same bytes.
 
-    Where no host was asked for, SERVER_NAME is empty, and still to be told.
+    The ends of its connection are still to be told; where no host was asked for, SERVER_NAME is still to be told.
     """
     line, fields, host = asked.head[:3]
-    young = _NAMES.young
-    for name, value in fields.values.items():
-        environ[young.get(name) or _variable(name)] = value
+    values = fields.values
+    environ = base | {
+        "REQUEST_METHOD": line.method,
+        "SCRIPT_NAME": asked.script,
+        "PATH_INFO": asked.path,
+        "QUERY_STRING": line.query,
+        "REQUEST_URI": line.target,
+        "SERVER_PROTOCOL": "HTTP/1.1" if line.minor else "HTTP/1.0",
+        "SERVER_NAME": host,
+    }
+    environ.update(zip(map(_variable, values), values.values(), strict=True))
     environ.pop(_DROPPED, None)
-    if len(fields.items) != len(fields.values):
+    if len(fields.items) != len(values):
         _join_cookies(environ, fields)
     if line.authority is not None:  # RFC 9112 section 3.2.2: it stands in for the Host field
         environ["HTTP_HOST"] = line.authority
     if asked.scheme == "https":
         environ["HTTPS"] = "on"
-    environ["REQUEST_METHOD"] = line.method
-    environ["SCRIPT_NAME"] = asked.script
-    environ["PATH_INFO"] = asked.path
-    environ["QUERY_STRING"] = line.query
-    environ["REQUEST_URI"] = line.target
-    environ["SERVER_PROTOCOL"] = "HTTP/1.1" if line.minor else "HTTP/1.0"
-    environ["SERVER_NAME"] = host
-
-
-def _variable(name: str) -> str:
-    """The variable of a field's name that is not among the young."""
-    variable = _NAMES.get(name)
-    if variable is None:
-        variable = _SPECIAL.get(name) or "HTTP_" + name.upper().replace("-", "_")
-        _NAMES.put(name, variable)
-    return variable
+    return environ
 
 
 def _join_cookies(environ: dict[str, Any], fields: Fields) -> None:

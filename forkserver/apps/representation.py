@@ -10,9 +10,9 @@ import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from forkserver.apps import ranges
-from forkserver.apps.conditions import FIELDS, judge, range_holds
 from forkserver.apps.files import Root, Signature, signature
+from forkserver.http import ranges
+from forkserver.http.conditions import FIELDS, judge, range_holds
 from forkserver.http.request import Request
 from forkserver.http.response import FileSlice, Response, error_response
 

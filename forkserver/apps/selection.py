@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from forkserver.apps.codings import SUFFIXES
 from forkserver.apps.files import Missing, Place, Root, Signature, open_same, read_same, signature
-from forkserver.apps.mediatypes import media_type
 from forkserver.apps.representation import Fields, Representation
+from forkserver.http.mediatypes import media_type
 from forkserver.http.response import http_date
 
 SMALL = 128 << 10  # bytes; a larger file is not read into memory but left to the kernel to send

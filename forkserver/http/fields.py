@@ -45,11 +45,7 @@ class Effect(NamedTuple):
     shadow: str | None = None  # the dashed name that an underscored one could be taken for
 
 
-class Line(NamedTuple):
-    """A field line, read."""
-
-    item: Item
-    effect: Effect | None
+Line = tuple[Item, Effect | None]  # a field line, read; without an effect it means nothing to the protocol
 
 
 def speaks_for_others(name: str) -> bool:
@@ -132,7 +128,11 @@ RULES: dict[str, Callable[[bytes], Effect]] = {
 }
 
 
-_NAMES: Memo[bytes, str] = Memo(256, 8 << 10)  # names of fields as they were sent, which are tokens: in lower case
+class Name(NamedTuple):
+    """The name of a field."""
+
+    text: str  # in lower case
+    rule: Callable[[bytes], Effect] | None  # what a value of it means to the protocol; None: nothing
 
 
 def split_line(line: bytes) -> tuple[str, bytes]:
@@ -141,17 +141,10 @@ def split_line(line: bytes) -> tuple[str, bytes]:
     Raises BadRequest 400 for whatever is no field line: a continuation of the last one (obs-fold, RFC 9112
     section 5.2), white space before the colon (section 5.1), a control byte, a name that is no token.
     """
-    name, colon, value = line.partition(b":")
-    known = _NAMES.get(name) if colon else None
-    # Visible ASCII behind a name that was found to be one: most lines that are new are a cookie or a referer.
-    if known is not None and value.isascii() and value.decode("ascii").isprintable():
-        return known, value.strip(grammar.WHITE)
     match = grammar.FIELD_LINE.fullmatch(line)
     if match is None:
         raise BadRequest(400, _trouble(line))
-    lower = name.decode("ascii").lower()
-    _NAMES.put(name, lower)
-    return lower, match[2].strip(grammar.WHITE)
+    return match[1].decode("ascii").lower(), match[2].strip(grammar.WHITE)
 
 
 def _trouble(line: bytes) -> str:
@@ -168,53 +161,72 @@ def _trouble(line: bytes) -> str:
 
 
 def _read(line: bytes) -> Line:
-    name, value = split_line(line)
-    item = (name, value.decode("latin-1"))
+    """A line that is new: mostly a cookie or a referer, visible ASCII behind a name that was found to be one.
+
+    All others are looked at by `split_line`.
+    """
+    before, colon, after = line.partition(b":")
+    name = _NAMES.get(before)
+    value = after.decode("latin-1")
+    if name is None or not (colon and value.isascii() and value.isprintable()):
+        split_line(line)
+        name = _NAMES[before]
+    return (name.text, value.strip(" \t")), name.rule(after.strip(grammar.WHITE)) if name.rule else None
+
+
+def _name(token: bytes) -> Name:
+    text = token.decode("ascii").lower()
+    return Name(text, _rule(text))
+
+
+def _rule(name: str) -> Callable[[bytes], Effect] | None:
     if "_" in name:
-        return Line(item, Effect(shadow=name.replace("_", "-")))
+        return _always(Effect(shadow=name.replace("_", "-")))
     if speaks_for_others(name):
-        return Line(item, Effect(forwarded=True))
-    rule = RULES.get(name)
-    return Line(item, rule(value) if rule else None)
+        return _always(Effect(forwarded=True))
+    return RULES.get(name)
+
+
+def _always(effect: Effect) -> Callable[[bytes], Effect]:
+    """The rule of a name that means the same whatever its value."""
+    return lambda _: effect
+
+
+_NAMES: Memo[bytes, Name] = Memo(256, 8 << 10, make=_name)  # as they were sent
 
 
 class FieldReader:
     """Reads field blocks, and remembers their lines: in a new block, mostly one or two are new."""
 
-    def __init__(self) -> None:
-        self._lines: Memo[bytes, Line] = Memo(512, 32 << 10)
+    def __init__(self, count: int) -> None:
+        """Of blocks of at most `count` lines."""
+        self._count = count
+        self._lines: Memo[bytes, Line] = Memo(512, 32 << 10, make=_read)
+        self._line = self._lines.__getitem__
 
     def read(self, block: bytes, minor: int) -> Fields:
         """Read the field lines of a head of HTTP/1.`minor`, given without the CRLF of the last.
 
         A name with an underscore is left out, since a gateway interface cannot tell it from its dashed twin
         (RFC 3875 section 4.1.18); where that twin is there as well, somebody is trying to pass for it: 400.
-        Raises BadRequest 400, 413, 417, 501.
+        Raises BadRequest 400, 413, 417, 431, 501.
         """
-        young, recall = self._lines.young, self._recall
-        lines = [young.get(line) or recall(line) for line in block.split(b"\r\n")] if block else []
-        effects = [line.effect for line in lines if line.effect is not None]
-        items = tuple([line.item for line in lines])
+        raw = block.split(b"\r\n") if block else []
+        if len(raw) > self._count:
+            raise BadRequest(431, "there are too many fields")
+        items: tuple[Item, ...]
+        effects: tuple[Effect | None, ...]
+        items, effects = zip(*map(self._line, raw), strict=True) if raw else ((), ())
+        meant = list(filter(None, effects))
         values = dict(items)
-        shadows = [effect.shadow for effect in effects if effect.shadow]
-        if shadows:
+        if shadows := [effect.shadow for effect in meant if effect.shadow]:
             if not values.keys().isdisjoint(shadows):
                 raise BadRequest(400, "a field with an underscore passes for one with a dash")
             items = tuple([item for item in items if "_" not in item[0]])
             values = dict(items)
         if len(values) != len(items):
             values = _joined(items)
-        return _fields(items, values, effects, minor)
-
-    def _recall(self, line: bytes) -> Line:
-        """A line that is not among the young."""
-        known = self._lines.old.get(line)
-        if known is None:
-            known = _read(line)
-            self._lines.offer(line, known)
-        else:
-            self._lines.put(line, known)
-        return known
+        return _fields(items, values, meant, minor)
 
 
 def _joined(items: Sequence[Item]) -> dict[str, str]:

@@ -92,7 +92,7 @@ class Believer:
         """
         value = head.fields.values.get
         told = tuple([value(name, "") for name in NAMES])
-        story = self._stories.get(told)
+        story = self._stories.find(told)
         if story is None:
             standard = _standard(told[0], self.trust) if told[0] else NOTHING
             story = _agreed(standard, _customary(told, self.trust, standard.depth))

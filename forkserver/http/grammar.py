@@ -21,12 +21,17 @@ QUOTED = rb'"(?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff]
 # RFC 9112 section 2.2: a server should skip an empty line before the request line; a few are plenty
 LEADING_LINES = 4
 FIRST_BYTE = re.compile(TCHAR)  # with `match`: how a method begins
+TLS_HANDSHAKE = b"\x16"  # how a client begins that would speak TLS (RFC 8446 section 5.1)
 
 # RFC 9112 section 3:  request-line = method SP request-target SP HTTP-version
 # RFC 9112 section 2.3:  HTTP-version = "HTTP/" DIGIT "." DIGIT, case-sensitive
 # The target is visible ASCII without "#": a fragment never travels (RFC 9110 section 7.1).
 METHOD_MAX = 32
 REQUEST_LINE = re.compile(rb'(%b{1,%d}) ([!"$-~]+) HTTP/1\.([0-9])' % (TCHAR, METHOD_MAX))
+# The form of nearly every line, as text: a target in origin-form whose path needs no decoding.
+SIMPLE_LINE = re.compile(
+    rf'(?!CONNECT )({TCHAR.decode()}{{1,{METHOD_MAX}}}) ((/[!"$&->@-~]*)(?:\?([!"$-~]*))?) HTTP/1\.([0-9])'
+)
 # What a line that is none may be instead, in the order of asking.
 FOREIGN_VERSION = re.compile(rb"%b [!-~]+ HTTP/[02-9]\.[0-9]" % TOKEN)
 LONG_METHOD = re.compile(rb"%b{%d,} [!-~]+ HTTP/1\.[0-9]" % (TCHAR, METHOD_MAX + 1))

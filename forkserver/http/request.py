@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from forkserver.http import grammar
@@ -61,18 +62,20 @@ class Ends:
 
 
 class Asked:
-    """What a head asks for, and of whom: all that its bytes settle; one object for requests of the same bytes.
+    """What a head asks for, and of whom: all that its bytes settle.
 
     `script` is the mount's prefix without a slash at its end: "" or "/shop"; `path` is what of the decoded path lies
     below the mount, begins with "/" or is "".  `scheme` is "http" or, where a trusted proxy says so, "https"; `ends`
-    are those that such a proxy tells of, None where the connection's own hold.  `note` is for the application at
-    the mount, to keep what it has worked out from all this.
+    are those that such a proxy tells of, None where the connection's own hold.  Where it is `kept`, further requests
+    of the same bytes are given this very object, and `note` is for the application at the mount, to keep what it has
+    worked out from all this.
     """
 
-    __slots__ = ("ends", "head", "note", "path", "scheme", "script")
+    __slots__ = ("ends", "head", "kept", "note", "path", "scheme", "script")
 
     def __init__(self, head: Head, script: str, path: str, scheme: str = "http", ends: Ends | None = None) -> None:
         self.head, self.script, self.path, self.scheme, self.ends = head, script, path, scheme, ends
+        self.kept = False
         self.note: Any = None
 
 
@@ -162,10 +165,12 @@ class Parser:
         self._limits = limits
         self._harmless = min(limits.line, limits.field, limits.fields)  # bytes that can break no size limit
         self._heads: Memo[bytes, Head] = Memo(512, 64 << 10)
-        self._lines: Memo[bytes, RequestLine] = Memo(1024, 128 << 10)
+        self._lines: Memo[bytes, RequestLine] = Memo(1024, 128 << 10, make=parse_line)
+        self._reader = FieldReader(limits.count)
         # One for each version: some fields mean nothing, or are wrong, in HTTP/1.0.
-        self._blocks: tuple[Memo[bytes, Fields], ...] = tuple(Memo(256, 64 << 10) for _ in (0, 1))
-        self._reader = FieldReader()
+        self._blocks: tuple[Memo[bytes, Fields], ...] = tuple(
+            Memo(256, 64 << 10, make=partial(self._reader.read, minor=minor)) for minor in (0, 1)
+        )
 
     def parse(self, buffer: bytes) -> Head | None:
         """Read the head at the start of `buffer`; None when it is not whole yet.
@@ -174,23 +179,31 @@ class Parser:
         Raises BadRequest 400, 411, 413, 414, 417, 431, 501, 505.
         """
         # Without an empty line this asks for the first three bytes: no whole head, so never known.
-        text = buffer[: buffer.find(b"\r\n\r\n") + 4]
-        return self._heads.young.get(text) or self._heads.get(text) or self._parse(buffer)
+        raw = buffer[: buffer.find(b"\r\n\r\n") + 4]
+        return self._heads.get(raw) or self._parse(buffer, raw)
 
-    def _parse(self, buffer: bytes) -> Head | None:
+    def knows(self, raw: bytes) -> bool:
+        """Whether these bytes, just read, are a head whose line and fields have both come before.
+
+        What is made for others may be kept for the next who sends them: it is hardly for once.
+        """
+        return raw in self._heads
+
+    def _parse(self, buffer: bytes, raw: bytes) -> Head | None:
+        """A head that is new.  Nearly every one can be taken as it is; of others it is found out what is wrong."""
+        if 4 <= len(raw) <= self._harmless:
+            try:
+                return self._head(raw[:-4], raw)
+            except BadRequest:
+                pass
+        return self._scrutinize(buffer)
+
+    def _scrutinize(self, buffer: bytes) -> Head | None:
+        """In the order of the bytes, so that an earlier cut would have been told the same."""
         start = _start(buffer)
         end = buffer.find(b"\r\n\r\n", start)
-        if end < 0:
-            self._judge_lines(buffer, start)
-            return None
-        text = buffer[start:end]
-        if end - start > self._harmless or text.count(b"\r\n") > self._limits.count:
-            self._judge_lines(buffer, start)
-        try:
-            return self._head(text, buffer[: end + 4])
-        except BadRequest:
-            self._judge_lines(buffer, start)  # what an earlier cut would have been told goes first
-            raise
+        self._judge_lines(buffer, start)
+        return self._head(buffer[start:end], buffer[: end + 4]) if end >= 0 else None
 
     def _judge_lines(self, buffer: bytes, at: int) -> None:
         """Refuse the first line from `at` on, up to an empty one, that is too large or ends badly.
@@ -210,33 +223,19 @@ class Parser:
     def _head(self, text: bytes, raw: bytes) -> Head:
         """The head of `text`, which is `raw` without the empty lines around it."""
         line_text, _, block = text.partition(b"\r\n")
-        line = self._line(line_text)
-        familiar = block in self._blocks[line.minor].young
-        fields = self._fields(block, line.minor)
+        line = self._lines[line_text]
+        minor = line.minor
+        blocks = self._blocks[minor]
+        fields = blocks[block]
         # RFC 1945 section 8.3; in HTTP/1.1 a request without a length has no body (RFC 9112 section 6.3)
-        if not line.minor and not fields.sized and line.method in ("POST", "PUT"):
+        if not minor and not fields.sized and line.method in ("POST", "PUT"):
             raise BadRequest(411, "a POST or PUT of HTTP/1.0 needs a Content-Length")
-        keep_alive = not fields.close and (line.minor > 0 or fields.keep)
+        keep_alive = not fields.close and (minor > 0 or fields.keep)
         host = host_of(line.authority or fields.host or "")
         head = Head(line, fields, host, fields.length, keep_alive, len(raw))
-        if familiar:  # else it hardly comes again: another line would come with its fields first
+        if block in blocks and line_text in self._lines:  # else it hardly comes again
             self._heads.put(raw, head)
         return head
-
-    def _line(self, text: bytes) -> RequestLine:
-        line = self._lines.get(text)
-        if line is None:
-            line = parse_line(text)
-            self._lines.offer(text, line)
-        return line
-
-    def _fields(self, block: bytes, minor: int) -> Fields:
-        memo = self._blocks[minor]
-        fields = memo.get(block)
-        if fields is None:
-            fields = self._reader.read(block, minor)
-            memo.offer(block, fields)
-        return fields
 
 
 def _start(buffer: bytes) -> int:
@@ -250,8 +249,15 @@ def _start(buffer: bytes) -> int:
         return start
     unsettled = (b"", b"\r") if start < 2 * grammar.LEADING_LINES else (b"",)
     if buffer[start:] not in unsettled:
-        raise BadRequest(400, "this is not how a request begins")
+        raise BadRequest(400, _stranger(buffer[start : start + 1]))
     return len(buffer)
+
+
+def _stranger(first: bytes) -> str:
+    """Why nothing that begins with this byte is a request."""
+    if first == grammar.TLS_HANDSHAKE:
+        return "this looks like TLS, and this address speaks plain HTTP"
+    return "this is not how a request begins"
 
 
 def host_of(authority: str) -> str:

@@ -124,12 +124,14 @@ _Key = tuple[int, tuple[tuple[str, str], ...], int | None, bool, str, str]
 _HEADS: Memo[_Key, tuple[bytes, bytes]] = Memo(512, 128 << 10, lambda _, parts: len(parts[1]))
 _BLOCKS: Memo[tuple[tuple[str, str], ...], str] = Memo(512, 64 << 10, lambda _, block: len(block))
 
+RESET = 205  # has no content, and says so like any other answer: a client would wait for a body
+
 CONNECTION = {"": "", "close": "Connection: close\r\n", "keep-alive": "Connection: keep-alive\r\n"}
 
 
 def has_body(method: str, status: int) -> bool:
-    """Whether bytes follow the head of an answer (RFC 9112 section 6.3, rule 1)."""
-    return method != "HEAD" and not _bodiless(status)
+    """Whether bytes may follow the head of an answer (RFC 9112 section 6.3, rule 1; RFC 9110 section 15.3.6)."""
+    return method != "HEAD" and status != RESET and not _bodiless(status)
 
 
 def bodied(method: str, response: Response) -> bool:
@@ -149,14 +151,14 @@ def head_parts(
     """The two parts of an answer's head; between them belongs the value of Date, as `http_date` writes it.
 
     `length` in bytes becomes Content-Length, `chunked` becomes Transfer-Encoding; an answer that never has
-    a body (1xx, 204, 304) gets neither.  `connection` is "close", "keep-alive" (for a peer of HTTP/1.0 that
-    asked for it) or "", `server` the value of Server; an empty one leaves its field out.
+    a body (1xx, 204, 304) gets neither, and 205 a length of 0.  `connection` is "close", "keep-alive" (for
+    a peer of HTTP/1.0 that asked for it) or "", `server` the value of Server; an empty one leaves its field out.
     Raises ValueError for a status that is not 100 to 999, for a name that is no token, a value with a
     control character or one beyond latin-1 (so that no application can split an answer in two, RFC 9110
     section 5.5), for a field in `OWNED`, a negative length, and for length and chunked together.
     """
     key = (status, fields, length, chunked, connection, server)
-    parts = _HEADS.get(key)
+    parts = _HEADS.find(key)
     if parts is None:
         parts = _head_parts(key)
         _HEADS.put(key, parts)
@@ -173,13 +175,15 @@ def _head_parts(key: _Key) -> tuple[bytes, bytes]:
         raise ValueError("a body is chunked or has a length, not both")
     if connection not in CONNECTION:
         raise ValueError(f"Connection cannot be {connection!r}")
-    block = _BLOCKS.get(fields)
+    block = _BLOCKS.find(fields)
     if block is None:
         block = _block(fields)
         _BLOCKS.put(fields, block)
     before = f"HTTP/1.1 {status} {REASONS.get(status, '')}\r\nDate: "
     own = _line("Server", server) if server else ""
-    if not _bodiless(status):
+    if status == RESET:
+        own += "Content-Length: 0\r\n"
+    elif not _bodiless(status):
         own += "Transfer-Encoding: chunked\r\n" if chunked else ""
         own += f"Content-Length: {length:d}\r\n" if length is not None else ""
     return before.encode("ascii"), f"\r\n{own}{block}{CONNECTION[connection]}\r\n".encode("latin-1")

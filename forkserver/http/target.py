@@ -44,6 +44,17 @@ def parse_line(line: bytes) -> RequestLine:
     Raises BadRequest: 400 for what breaks the grammar and for paths that no client sends in good faith
     (NUL, dot segments), 501 for CONNECT and overlong methods, 505 for a version of another major number.
     """
+    text = line.decode("latin-1")
+    simple = grammar.SIMPLE_LINE.fullmatch(text)
+    if simple is None:
+        return _parse_line(line)
+    method, target, path, query, minor = simple.groups()
+    _check_path(path)
+    return RequestLine(text, method, target, path, path, query or "", 0 if minor == "0" else 1, None)
+
+
+def _parse_line(line: bytes) -> RequestLine:
+    """The same, for lines that are not as simple as most."""
     match = grammar.REQUEST_LINE.fullmatch(line)
     if match is None:
         raise _trouble(line)
@@ -105,7 +116,12 @@ def _decoded(raw_path: str) -> str:
     path = unquote_to_bytes(raw_path).decode("latin-1") if "%" in raw_path else raw_path
     if "\0" in path:
         raise BadRequest(400, "the path has a NUL")
+    _check_path(path)
+    return path
+
+
+def _check_path(path: str) -> None:
+    """Raise BadRequest 400 for a decoded path with a dot segment."""
     # Asked after decoding, so that %2e counts; the quick test first, since nearly every path passes it.
     if "/." in path and grammar.DOT_SEGMENT.search(path):
         raise BadRequest(400, "the path has a dot segment")
-    return path

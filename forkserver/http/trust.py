@@ -46,7 +46,7 @@ class Trust:
 
     def __contains__(self, peer: str) -> bool:
         """Whether `peer` is believed: an address as the kernel writes it, or "unix"; ValueError for others."""
-        known = self._known.get(peer) if self._some else False
+        known = self._known.find(peer) if self._some else False
         if known is None:
             known = self._ask(peer)
             self._known.put(peer, known)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from forkserver.log.dates import iso_date
-from forkserver.log.letters import LETTERS, MAKERS, Exchange, Getter, Value, microseconds
+from forkserver.log.letters import LETTERS, MAKERS, Exchange, Getter, Value, escape, is_safe, microseconds
 
 __all__ = ["AccessFormat", "Exchange", "compile_format"]
 
@@ -58,17 +58,22 @@ def compile_format(text: str) -> AccessFormat:
     literal = ["%s" if isinstance(piece, Value) else piece.replace("%", "%%") for piece in pieces]
     return AccessFormat(
         text,
-        render=renderer("".join(literal) + "\n", [value.get for value in values]),
+        render=renderer("".join(literal), [value.get for value in values]),
         repeatable=all(value.repeatable for value in values),
         timed=any(value.timed for value in values),
     )
 
 
 def renderer(template: str, getters: list[Getter]) -> Callable[[Exchange], str]:
-    """The hot function: every getter once, then one formatting."""
+    """The hot function: every getter once, then one formatting; only a line that is not safe is taken apart."""
+    quotes = template.count('"')
 
     def render(exchange: Exchange) -> str:
-        return template % tuple([get(exchange) for get in getters])
+        values = tuple([get(exchange) for get in getters])
+        line = template % values
+        if not is_safe(line, quotes):
+            line = template % tuple([escape(value) if isinstance(value, str) else value for value in values])
+        return line + "\n"
 
     return render
 

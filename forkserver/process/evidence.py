@@ -15,7 +15,7 @@ import signal
 from forkserver.process import forensics
 from forkserver.process.messages import discard
 from forkserver.process.oomkills import OomKills
-from forkserver.process.scoreboard import Seat
+from forkserver.process.scoreboard import InProgress, Seat
 
 ASK = signal.SIGRTMIN + 5  # has a worker write down what it is doing
 MOST = 1 << 18  # bytes of a stack that are read
@@ -99,7 +99,7 @@ class Evidence:
         for seat in list(self.notes):
             self.drop(seat)
 
-    def of_death(self, code: int, reading: Seat, now: float, *, by_us: bool, last: str = "") -> str:
+    def of_death(self, code: int, reading: Seat, now: float, *, by_us: bool, last: InProgress | None = None) -> str:
         """How a worker ended; `code` as os.waitstatus_to_exitcode() gives it, `by_us` when the master killed it.
 
         `last` is the request that an application was handed last.

@@ -12,8 +12,6 @@ from forkserver.log.slow import bounded
 from forkserver.process.forking import FAULT, ending
 from forkserver.process.scoreboard import InProgress, Seat
 
-BY_APPLICATION = "no worker ends so by itself: an application ended it, as os._exit() does"
-
 
 class Oom(NamedTuple):
     """What the kernel counts of a control group."""
@@ -29,11 +27,19 @@ def serving(request: InProgress, now: float) -> str:
     return f"serving {request.line!r}{client} for {now - request.began:.1f} s"
 
 
-def death(code: int, reading: Seat, now: float, *, last: str = "", stack: str = "", oom: Oom | None = None) -> str:
-    """How a worker ended, in lines: one when it just ended, all that is known when it was killed or had work in hand.
+def death(
+    code: int,
+    reading: Seat,
+    now: float,
+    *,
+    last: InProgress | None = None,
+    stack: str = "",
+    oom: Oom | None = None,
+) -> str:
+    """How a worker ended, in lines: one when it just ended, else all that is known.
 
-    `code` as os.waitstatus_to_exitcode() gives it; `last` is the line of the request that an application was handed
-    last; `oom` is None where nobody counts, or has nothing to say.
+    `code` as os.waitstatus_to_exitcode() gives it; `last` is the request that an application was handed last; `oom` is
+    None where nobody counts, or has nothing to say.
     """
     requests = reading.in_progress
     if code == 0 and not requests:
@@ -43,12 +49,23 @@ def death(code: int, reading: Seat, now: float, *, last: str = "", stack: str = 
             ending(code) + (f" while serving {requests[0].line!r}" if requests else ""),
             f"generation {reading.generation}, {reading.requests} requests served, up {now - reading.born:.1f} s",
             *(serving(request, now) for request in requests),
-            *([f"nothing in hand; last an application was given {last!r}"] if last and not requests else []),
-            *([BY_APPLICATION] if code > 0 and code != FAULT else []),
+            *([_answered(last, now)] if last and not requests else []),
+            *([_by_itself(code)] if code > 0 and code != FAULT else []),
             *([_memory(oom)] if oom else []),
             *bounded(stack),
         )
     )
+
+
+def _answered(request: InProgress, now: float) -> str:
+    client = f" of {safe(request.client)}" if request.client else ""
+    begun = f"begun {now - request.began:.1f} s before"
+    return f"with nothing in hand; the last call was for {request.line!r}{client}, {begun}"
+
+
+def _by_itself(code: int) -> str:
+    """What an exit code says that is not ours."""
+    return f"the server never exits with {code}: an application ended the process, by os._exit() or in C code"
 
 
 def _memory(oom: Oom) -> str:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from forkserver.config import Config
     from forkserver.log import ErrorLog
 
-TICK = 1.0  # seconds between looks at log files, request limits and figures
+TICK = 1.0  # seconds between looks at log files and figures
 
 
 class Master:
@@ -74,10 +74,12 @@ class Master:
             if now >= tick:
                 tick = now + self.notifier.pace(TICK)
                 self._tick(now)
+            if now >= self.trouble.due:
+                self.trouble.look(now)
             self.pool.keep(now)
             if self.reloads.advance(now):
                 continue  # the pool has new aims
-            wait = min(tick, self.pool.next_deadline(now)) - time.monotonic()
+            wait = min(tick, self.trouble.due, self.pool.next_deadline(now)) - time.monotonic()
             for key, _ in self.selector.select(max(0.0, wait)):
                 if self.selector.get_map().get(key.fd) is key:  # an earlier one of this round may have closed it
                     key.data()
@@ -87,7 +89,6 @@ class Master:
     def _tick(self, now: float) -> None:
         self.notifier.alive()
         self.control.listen_again()
-        self.trouble.look(now)
         self.pool.reopen(moved=True)
         if self.pool.current and not self.pool.children.stopping:
             self._adapt(now)
@@ -159,7 +160,8 @@ class Master:
         self._say_how_many()
 
     def _say_how_many(self) -> None:
-        self.log.info(f"{self.pool.children.want} workers wanted")
+        want = self.pool.children.want
+        self.log.info(f"{want} worker{'s' if want > 1 else ''} wanted")
 
     def reap(self) -> None:
         """CHLD."""

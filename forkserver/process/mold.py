@@ -12,6 +12,7 @@ import traceback
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from forkserver.log import capture
@@ -35,6 +36,7 @@ NOT_OURS = (
     signal.SIGUSR2,
     signal.SIGTTIN,
     signal.SIGTTOU,
+    signal.SIGTERM,
 )
 
 
@@ -55,9 +57,12 @@ class Mold:
     def main(self) -> None:
         """Let go of the master's things, become the user, load, then fork workers until the master hangs up."""
         self.let_go()
-        # The keyboard's INT and QUIT reach the whole process group, and logrotate may signal every process of our
-        # name: what these mean is the master's to say, to the workers as well, which inherit this.
+        # The keyboard's INT and QUIT reach the whole process group, as does a TERM of timeout(1), and logrotate may
+        # signal every process of our name: what these mean is the master's to say, to the workers as well, which
+        # inherit this.  Programs that an application executes do not, and whoever ends a process that one has forked,
+        # as multiprocessing does by TERM, means it.
         signals.ignore(*NOT_OURS)
+        os.register_at_fork(after_in_child=partial(signal.signal, signal.SIGTERM, signal.SIG_DFL))
         signals.release()
         try:
             privileges.drop(self.config.server.user, self.config.server.group)

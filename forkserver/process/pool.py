@@ -213,9 +213,8 @@ class Pool:
         seat = self._seat_of_dead(pid)
         if seat is not None:
             child = self.children.by_seat[seat]
-            words = self.evidence.of_death(
-                code, self.read(seat), time.monotonic(), by_us=child.killed, last=self.board.slots[seat].last()
-            )
+            reading, last = self.read(seat), self.board.slots[seat].last()
+            words = self.evidence.of_death(code, reading, time.monotonic(), by_us=child.killed, last=last)
             going = child.life in (Life.DRAINING, Life.LEAVING) or self.children.stopping
             self._bury(child, words, expected=code == 0 and going)
         self.molds.reaped(pid, code)

@@ -160,17 +160,23 @@ class Slot:
         busy = [number for number in range(used) if numbers[number * _STRIDE + _LENGTH]]
         return tuple(sorted(map(self._read_desk, busy), key=lambda request: request.began)) if busy else ()
 
-    def last(self) -> str:
-        """The line of the request that an application was handed last, in hand or not; "" before the first."""
-        used = min(self.words[Word.DESKS], DESKS)
-        desks = [_DESK.unpack_from(self.desks, number * _DESK.size) for number in range(used)]
-        line: bytes = max(desks, key=lambda desk: desk[2], default=(b"",))[0]
-        return line.rstrip(b"\0").decode("latin-1")
+    def last(self) -> InProgress | None:
+        """The request that an application was handed last, answered or not; None before the first one."""
+        requests = map(self._read_desk, range(min(self.words[Word.DESKS], DESKS)))
+        return max((one for one in requests if one.began), key=lambda one: one.began, default=None)
+
+    def noted(self, request: InProgress) -> int:
+        """How often the worker has noted by now that a request read earlier is slow, even if it has ended meanwhile.
+
+        What was said of it stays on its desk until another begins there.
+        """
+        there = self._read_desk(request.desk)
+        return there.steps if there.began == request.began else 0
 
     def _read_desk(self, number: int) -> InProgress:
         line, client, began, deadline, steps, length = _DESK.unpack_from(self.desks, number * _DESK.size)
         return InProgress(
-            line=line[:length].decode("latin-1"),
+            line=(line[:length] if length else line.rstrip(b"\0")).decode("latin-1"),  # it stays when it is answered
             client=client.rstrip(b"\0").decode("utf-8", "replace"),
             began=began,
             deadline=deadline,

@@ -13,7 +13,7 @@ from typing import Any
 
 
 def _note(number: int, frame: FrameType | None) -> None:
-    """Do nothing: the interpreter has written the number to the wake-up descriptor before it calls this."""
+    """Do nothing: the interpreter has written the number to the wake-up descriptor, if there is one, before this."""
 
 
 class Signals:
@@ -32,12 +32,15 @@ class Signals:
         return self.reader
 
     def read(self) -> list[signal.Signals]:
-        """The signals that came since the last call, in order, each once."""
+        """The signals that came since the last call, in order, each once.
+
+        Others that have a handler, such as those of `ignore`, are written to the descriptor, too.
+        """
         try:
             numbers = os.read(self.reader, 4096)
         except BlockingIOError:
             return []
-        return [signal.Signals(number) for number in dict.fromkeys(numbers)]
+        return [signal.Signals(number) for number in dict.fromkeys(numbers) if number in self.numbers]
 
     def close(self) -> None:
         """Back to the defaults; in a child of the owner, so that it does not write to its parent's descriptor.
@@ -55,9 +58,14 @@ class Signals:
 
 
 def ignore(*numbers: signal.Signals) -> None:
-    """Let these pass, in this process and in what it executes."""
+    """Let these pass, in this process and in its forks.
+
+    By a handler, since what is ignored stays so in a program that is executed, while handlers are taken away
+    (execve(2)): there each signal does again what people expect of it.
+    """
     for number in numbers:
-        signal.signal(number, signal.SIG_IGN)
+        signal.signal(number, _note)
+        signal.siginterrupt(number, False)  # system calls go on as if nothing had been
 
 
 def release() -> None:

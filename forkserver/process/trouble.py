@@ -1,4 +1,4 @@
-"""Workers that are in trouble and do not say so: what the master finds when it looks at the scoreboard once a second.
+"""Workers that are in trouble and do not say so: what the master finds when it looks at the scoreboard.
 
 Knows that a request past its limit ends its worker; slow requests are the matter of `slowness.py`.
 """
@@ -17,6 +17,7 @@ from forkserver.process.slowness import Requests, Slowness, Worker
 if TYPE_CHECKING:
     from forkserver.log import ErrorLog
 
+PACE = 1.0  # seconds between two looks where nothing is known to be due
 SOON = 1.5  # seconds; somewhat longer than from one look to the next
 
 
@@ -25,11 +26,13 @@ class Trouble:
 
     def __init__(self, pool: Pool, log: ErrorLog) -> None:
         self.pool, self.log = pool, log
-        self.slowness = Slowness(pool.evidence)
+        self.slowness = Slowness(pool.evidence, lambda seat, request: pool.board.slots[seat].noted(request))
         self.asked: set[Worker] = set()  # for their stacks, as they may have to be killed at the next look
+        self.due = 0.0  # when to look next
 
     def look(self, now: float) -> None:
-        """Once a second."""
+        """Once a second, and when a request has become slow."""
+        self.due = now + PACE
         living: dict[Worker, Requests] = {}
         for child in self.pool.children.by_seat.values():
             if child.pid and not child.killed:
@@ -37,7 +40,8 @@ class Trouble:
                 if not self._ended(child, requests, now):
                     living[child.seat, child.pid] = requests
         if current := self.pool.current:
-            self.slowness.look(living, now, current.config.log.slow_after, current.logs.slow)
+            slow = self.slowness.look(living, now, current.config.log.slow_after, current.logs.slow)
+            self.due = min(self.due, slow)
         self._ask_in_time(living, now)
 
     def _ask_in_time(self, living: Mapping[Worker, Requests], now: float) -> None:

@@ -67,7 +67,7 @@ class Calls:
     ) -> None:
         """Call the application, or have it called, and answer as far as there is an answer."""
         crew, clock = self.crew, self.clock
-        call = Call(known.asked, body, clock.wall, connection, known.mount, crew)
+        call = Call(known, body, clock.wall, connection, known.mount, crew)
         try:
             if not crew.enter(call, known.line, clock.now):
                 self._part_from(call)
@@ -86,7 +86,7 @@ class Calls:
                 return
             # The short way of a reply like one before: nothing but its date and its body is new.
             key = (response.status, response.fields, response.length, len(content), known.manner)
-            shape = self.shapes.young.get(key)
+            shape = self.shapes.get(key)
             if shape is None:
                 self._learn(connection, key, response)
                 return
@@ -132,7 +132,7 @@ class Calls:
     def _learn(self, connection: Connection, key: ShapeKey, response: Response) -> None:
         """A reply of a shape that is not among the young: the long way, and it is kept for the next time."""
         bodied = connection.head is not None and has_body(connection.head.line.method, response.status)
-        known = self.shapes.get(key)
+        known = self.shapes.find(key)
         reply = self.delivery.answer(connection, response)
         if known is None and bodied and reply.keep and not reply.source:
             self.shapes.put(key, Shape(reply))
@@ -145,11 +145,9 @@ class Calls:
 
     def _note(self, connection: Connection, known: Known, shape: Shape, wire: bytes, size: int) -> None:
         """Log a reply for a peer that had none like it in this second."""
-        connection.moved = len(wire)
-        line = self.delivery.enter_log(connection, shape.reply(known, wire, size, len(wire)))
-        connection.moved = 0
+        line = self.delivery.note(connection, known.head, shape, size, len(wire))
         if known.kept and self.ledger.format.repeatable:
-            known.note(connection.peer, shape, line, self.clock.second)
+            known.keep_line(connection.peer, shape, line, self.clock.second)
 
     def _part_from(self, call: Call) -> None:
         """Another thread has it, or will."""
@@ -311,5 +309,4 @@ class Calls:
         if poll.poll(self.crew.limits.write_timeout * 1000):
             self.transmit(call)
         else:
-            self.tick()
             self.delivery.abort(connection, "the client takes nothing")

@@ -67,7 +67,6 @@ class Connection:
 
     __slots__ = (
         "answered",
-        "before",
         "began",
         "believed",
         "buffer",
@@ -80,6 +79,7 @@ class Connection:
         "mount",
         "moved",
         "passed",
+        "paused",
         "peer",
         "progress",
         "received",
@@ -109,7 +109,7 @@ class Connection:
         self.progress = now  # when the last byte moved in this state
         self.moved = 0  # bytes in this state
         self.taken = 0  # those of them that the peer had acknowledged when we last looked
-        self.before = 0  # bytes of the reply that went out before it last had to wait for the application
+        self.paused = 0.0  # since when the reply waits for the application
         self.answered = 0  # requests
         self.shut = False  # the peer has said that it sends no more, and waits for what it asked for
         self.buffer = b""  # what came and was not understood yet
@@ -142,18 +142,20 @@ class Connection:
         """Begin a state, and its clock."""
         self.state = state
         self.since = self.progress = now
-        self.moved = self.taken = self.before = 0
+        self.moved = self.taken = 0
 
-    def pause(self) -> None:
+    def pause(self, now: float) -> None:
         """The reply waits for the application."""
-        self.state = State.RUNNING
+        if self.state is not State.RUNNING:
+            self.state = State.RUNNING
+            self.paused = now
 
     def resume(self, now: float) -> None:
-        """The reply goes on; what the client takes is judged anew."""
+        """The reply goes on; the time that it waited for the application is not the client's."""
         if self.state is State.RUNNING:
             self.state = State.WRITING
-            self.since = self.progress = now
-            self.before = self.moved
+            self.since += now - self.paused
+            self.progress = now
 
     def leaves(self, now: float) -> bool:
         """The peer has ended its side while an application has its request: whether nobody waits for the answer.

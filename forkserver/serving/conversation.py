@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from forkserver.config.options import Limits
 from forkserver.http.detour import turned
 from forkserver.http.forwarded import Believer, silenced
-from forkserver.http.request import Asked, BadRequest, Head, HeadLimits, Parser, Request
+from forkserver.http.request import BadRequest, Head, HeadLimits, Parser, Request
 from forkserver.http.response import CONTINUE, Elsewhere, Response, error_response
 from forkserver.http.trust import NOBODY, Trust
 from forkserver.serving.calls import Calls
@@ -54,6 +54,7 @@ class Conversations:
         self.heads = HeadLimits(limits.request_line, limits.field, limits.fields, limits.field_count)
         self.parser = Parser(self.heads)
         self.believer = Believer(trust)
+        self.at_once = min(limits.body, limits.body_memory)  # bytes of a body that need no spool
         self.hinted = False  # that somebody speaks for others who may not
         self.introduce: Callable[[Connection], bool] = lambda connection: False  # set by who knows all connections
         if calls:
@@ -76,18 +77,22 @@ class Conversations:
             return False
         if head is None:
             return False
-        connection.buffer = buffer[head.size :]
+        size = head.size
+        raw = buffer[:size]
+        connection.buffer = buffer[size:]
         connection.began = self.clock.wall
-        connection.received = head.size
+        connection.received = size
+        if not self.parser.knows(raw):
+            raw = b""
         if head.fields.forwarded:
-            return self._pass_on(connection, head, buffer[: head.size])
-        self._meet(connection, head, buffer[: head.size])
+            return self._pass_on(connection, head, raw)
+        self._meet(connection, head, raw)
         return True
 
     def _pass_on(self, connection: Connection, head: Head, raw: bytes) -> bool:
         """The peer speaks for somebody else: who is trusted is heard, and of others that is left out.
 
-        Where some are trusted no reply is kept for the same bytes, since they mean one thing here and another there.
+        Where some are trusted nothing is kept for the same bytes, since they mean one thing here and another there.
         """
         raw = b"" if self.believer.trust else raw
         if not connection.believed:
@@ -111,7 +116,7 @@ class Conversations:
             self.log.info(f"{connection.peer} {what} ([server] trusted); this is said once")
 
     def _meet(self, connection: Connection, head: Head, raw: bytes) -> None:
-        """A head is whole: what does it want, and may it?"""
+        """A head is whole: what does it want, and may it?  `raw` are its bytes where they hardly come for once."""
         mount = self.site.find(head)
         connection.head, connection.mount = head, mount
         if head.line.path == "*":
@@ -121,10 +126,20 @@ class Conversations:
         elif mount.app.methods is not None and head.line.method not in mount.app.methods:
             allow = ("Allow", ", ".join(sorted(mount.app.methods)))
             self.delivery.answer(connection, error_response(405, "", (allow,)))
-        elif head.length:
-            self._expect_body(connection, head, mount)
-        else:
+        elif not head.length:
             self._respond(connection, head, mount, b"", raw)
+        elif 0 < head.length <= min(self.at_once, len(connection.buffer)):
+            self._respond(connection, head, mount, self._body_at_hand(connection, head.length, mount), raw)
+        else:
+            self._expect_body(connection, head, mount)
+
+    def _body_at_hand(self, connection: Connection, length: int, mount: Mount) -> bytes:
+        """It came with its head, and is small."""
+        buffer = connection.buffer
+        connection.buffer = buffer[length:]
+        connection.received += length
+        connection.enter(State.BODY, self.clock.now)
+        return buffer[:length] if mount.app.reads_body else b""
 
     def _expect_body(self, connection: Connection, head: Head, mount: Mount) -> None:
         """Before the body: room for it, and the word that the client may wait for (RFC 9110 section 10.1.1)."""
@@ -170,21 +185,15 @@ class Conversations:
     def _respond(
         self, connection: Connection, head: Head, mount: Mount, body: bytes | BinaryIO, raw: bytes = b""
     ) -> None:
-        """Ask the application.  `raw` are the bytes of a request that was nothing but its head."""
-        clock, script = self.clock, mount.prefix
-        asked = Asked(head, script, head.line.path[len(script) :])
-        if passed := connection.passed:
-            asked.scheme, asked.ends = passed.scheme, passed.ends
+        """Ask the application.  `raw` are the bytes of the head where they hardly come for once."""
         if mount.app.blocking:
             assert self.calls is not None
-            known = Known(asked, mount)
-            known.kept = bool(raw) and not connection.passed and self.calls.known.offer(raw, known)
-            self.calls.begin(connection, known, body)
+            self.calls.begin(connection, self._known(connection, head, mount, raw), body)
             return
-        request = Request(asked, connection.ends, body, clock.wall)
-        line, limit = head.line.text.encode("latin-1"), clock.now + self.limits.request_timeout
+        clock, known = self.clock, Known(head, mount, connection.passed)
+        request = Request(known, connection.ends, body, clock.wall)
         progress = self.calls.crew.desk if self.calls else self.progress
-        progress.begin(line, connection.peer, clock.now, limit)
+        progress.begin(known.line, connection.peer, clock.now, clock.now + self.limits.request_timeout)
         try:
             response = mount.app.respond(request)
         except (Exception, SystemExit):  # the application's trouble, of whatever kind: it ends with this request
@@ -192,7 +201,19 @@ class Conversations:
             response = error_response(500)
         finally:
             progress.end()
-        self.delivery.answer(connection, response, raw)
+        self.delivery.answer(connection, response, b"" if head.length else raw)
+
+    def _known(self, connection: Connection, head: Head, mount: Mount, raw: bytes) -> Known:
+        """What an application that may take its time is asked; kept where it hardly comes for once."""
+        if not raw or connection.passed:
+            return Known(head, mount, connection.passed)
+        assert self.calls is not None
+        known = self.calls.known.find(raw)
+        if known is None:
+            known = Known(head, mount)
+            known.kept = True
+            self.calls.known.put(raw, known)
+        return known
 
     def turn(self, connection: Connection, response: Elsewhere) -> None:
         """An application has another path of ours answer for it; the body of the request is not for that one."""

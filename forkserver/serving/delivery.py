@@ -12,12 +12,14 @@ import traceback
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from forkserver.http.request import Head
 from forkserver.http.response import Response, error_response
 from forkserver.log.format import Exchange
 from forkserver.serving.clock import Clock
 from forkserver.serving.connection import Connection, Flushed, State
+from forkserver.serving.known import Shape
 from forkserver.serving.ledger import Ledger
-from forkserver.serving.replies import Ready, Replies
+from forkserver.serving.replies import LARGEST, Ready, Replies
 from forkserver.serving.reply import BrokenOff, Reply, WrongLength, compose
 
 if TYPE_CHECKING:
@@ -49,7 +51,8 @@ class Delivery:
     ) -> Reply:
         """Begin a reply, and give it.  While the peer may still be sending what nobody will read, it must linger.
 
-        `raw` are the bytes of a request that was nothing but its head; a `flow` stands in for the response's body.
+        `raw` are the bytes of a request that was nothing but its head, where they hardly come for once; a `flow`
+        stands in for the response's body.
         """
         head = connection.head
         unread = head is not None and head.length != 0 and connection.state is State.READING
@@ -77,9 +80,9 @@ class Delivery:
     def _consider(self, raw: bytes, response: Response, reply: Reply) -> None:
         """Keep a reply for the next who sends the same bytes."""
         body = reply.parts[0] if reply.parts else b""
-        if len(reply.parts) > 1 or not isinstance(body, bytes) or reply.source:
+        if len(reply.parts) > 1 or not isinstance(body, bytes) or len(body) > LARGEST or reply.source:
             return
-        if self.replies.worth_keeping(raw, len(body)) and response.still and reply.head:
+        if response.still and reply.head:
             ready = Ready(
                 reply.head, reply.status, reply.fields, reply.before, reply.after, body, response.still, reply.keep
             )
@@ -100,7 +103,7 @@ class Delivery:
             if outcome is Flushed.DONE:
                 self._finish(connection)
             elif outcome is Flushed.STARVED:
-                connection.pause()
+                connection.pause(self.clock.now)
             else:
                 connection.resume(self.clock.now)
 
@@ -134,8 +137,23 @@ class Delivery:
             self.close(connection)
 
     def enter_log(self, connection: Connection, reply: Reply, *, aborted: bool = False) -> str:
-        """Note a reply as given; give its log line."""
-        head, sent = reply.head, connection.moved
+        """Note a reply as given, whole or not; give its log line."""
+        sent = connection.moved
+        body = max(0, sent - reply.head_size - reply.framing)
+        return self.note(connection, reply.head, reply, body, sent, line=reply.line, aborted=aborted)
+
+    def note(
+        self,
+        connection: Connection,
+        head: Head | None,
+        answer: Reply | Ready | Shape,
+        body: int,
+        sent: int,
+        *,
+        line: str = "",
+        aborted: bool = False,
+    ) -> str:
+        """The same of any answer: `sent` bytes, of which `body` were its body's; `line` where there is no head."""
         return self.ledger.enter(
             Exchange(  # in the order of its fields: by name it would cost twice as much
                 connection.peer,
@@ -143,16 +161,16 @@ class Delivery:
                 connection.ends.local[1],
                 head.host if head else "",
                 head,
-                head.line.text if head else reply.line,
+                head.line.text if head else line,
                 "",  # nobody is authenticated yet
-                reply.status,
-                max(0, sent - reply.head_size - reply.framing),
+                answer.status,
+                body,
                 connection.received,
                 sent,
                 connection.began,
                 time.time() if self.ledger.timed else 0.0,
-                reply.fields,
-                reply.keep,
+                answer.fields,
+                answer.keep,
                 aborted,
             )
         )

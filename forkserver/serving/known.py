@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import deque
 
+from forkserver.http.forwarded import Passed
 from forkserver.http.memo import Memo
-from forkserver.http.request import Asked
+from forkserver.http.request import Asked, Head
 from forkserver.serving.reply import Reply
 from forkserver.serving.routing import Mount
 
@@ -19,22 +20,25 @@ ENVIRON = 4096  # bytes that an application keeps of a request's head, about
 NOTED = 64  # log lines kept within one second for one request: one for each of so many clients
 
 
-class Known:
-    """A request's head, and where it leads."""
+class Known(Asked):
+    """What a head asks for, and where it leads."""
 
-    __slots__ = ("asked", "kept", "line", "lines", "manner", "mount", "second")
+    __slots__ = ("line", "lines", "manner", "mount", "second")
 
-    def __init__(self, asked: Asked, mount: Mount) -> None:
-        head = asked.head
-        self.kept = False  # whether it will be found again
-        self.asked, self.mount = asked, mount
-        self.line = head.line.text.encode("latin-1")
-        self.manner = (head.line.method == "HEAD", head.line.minor, head.keep_alive)  # what a reply depends on
+    def __init__(self, head: Head, mount: Mount, passed: Passed | None = None) -> None:
+        """`passed` is what a trusted proxy says of the request."""
+        line, script = head.line, mount.prefix
+        super().__init__(head, script, line.path[len(script) :])
+        if passed:
+            self.scheme, self.ends = passed.scheme, passed.ends
+        self.mount = mount
+        self.line = line.text.encode("latin-1")
+        self.manner = (line.method == "HEAD", line.minor, head.keep_alive)  # what a reply depends on
         self.second = -1  # for which `lines` hold
         self.lines: dict[tuple[str, Shape], str] = {}  # of the access log, by peer
 
-    def note(self, peer: str, shape: Shape, line: str, second: int) -> None:
-        """Keep a log line for the rest of this second."""
+    def keep_line(self, peer: str, shape: Shape, line: str, second: int) -> None:
+        """For the rest of this second."""
         if self.second != second:
             self.second = second
             self.lines.clear()
@@ -45,15 +49,15 @@ class Known:
 class Shape:
     """A reply but for its date and its body."""
 
-    __slots__ = ("after", "before", "fields", "status")
+    __slots__ = ("after", "before", "fields", "keep", "status")
 
     def __init__(self, reply: Reply) -> None:
         self.before, self.after = reply.before, reply.after
-        self.status, self.fields = reply.status, reply.fields
+        self.status, self.fields, self.keep = reply.status, reply.fields, reply.keep
 
     def reply(self, known: Known, wire: bytes, size: int, sent: int) -> Reply:
         """The same on its way, where more must be known than its bytes; of the wire `sent` bytes are out already."""
-        reply = Reply(known.asked.head, self.status, self.fields, b"", b"", deque(), None, True)
+        reply = Reply(known.head, self.status, self.fields, b"", b"", deque(), None, self.keep)
         reply.head_size = len(wire) - size
         if sent < len(wire):
             reply.parts.append(memoryview(wire)[sent:])

@@ -52,7 +52,7 @@ def _writing(connection: Connection, now: float, limits: Limits) -> str:
         connection.progress = now
     if now - connection.progress > limits.write_timeout:
         return "the client takes nothing"
-    slow = unsent and _slow(taken - connection.before, now - connection.since, limits.write_rate)
+    slow = unsent and _slow(taken, now - connection.since, limits.write_rate)
     return "the client takes too little" if slow else ""
 
 

@@ -17,7 +17,6 @@ from forkserver.serving.reply import Reply
 ENTRIES = 4096
 MEMORY = 8 << 20  # bytes of replies
 LARGEST = 136 << 10  # bytes of a reply worth keeping: what `static` keeps in memory, and its head
-SEEN = 8192  # heads remembered by their hash alone, until one comes a second time
 NOTED = 4096  # log lines kept within one second, for all replies
 LONGEST = 1024  # characters of such a line
 
@@ -56,20 +55,7 @@ class Replies:
 
     def __init__(self) -> None:
         self.memo: Memo[bytes, Ready] = Memo(ENTRIES, MEMORY, _weight)
-        self.seen: set[int] = set()
         self.noted: list[Ready] = []  # those that have lines of this second
-
-    def worth_keeping(self, request: bytes, size: int) -> bool:
-        """Whether these bytes came before: what comes once would only push out what comes always."""
-        if size > LARGEST:
-            return False
-        mark = hash(request)
-        if mark in self.seen:
-            return True
-        if len(self.seen) >= SEEN:
-            self.seen.clear()
-        self.seen.add(mark)
-        return False
 
     def forget(self) -> None:
         """Nothing is ready any more."""
@@ -81,8 +67,7 @@ class Replies:
     def refresh(self, request: bytes, ready: Ready, second: int, date: bytes) -> bool:
         """Make it the reply of this second; False, and forgotten, when it is not true any more."""
         if not ready.still():
-            self.memo.young.pop(request, None)
-            self.memo.old.pop(request, None)
+            self.memo.forget(request)
             return False
         ready.wire = b"".join((ready.before, date, ready.after, ready.body))
         ready.second = second

@@ -98,7 +98,7 @@ class Worker(Parts):
             return
         except OSError:
             data = b""
-        ready = self.replies.memo.young.get(data)
+        ready = self.replies.memo.get(data)
         clock = self.clock
         if ready is not None and not connection.buffer and (ready.second == clock.second or self._renew(data, ready)):
             wire = ready.wire
@@ -134,15 +134,16 @@ class Worker(Parts):
         else:
             connection.since = clock.now
             calls = self.calls
-            if calls is not None and (known := calls.known.get(data)) is not None and connection.passed is None:
-                connection.head, connection.mount = known.asked.head, known.mount
+            if calls is not None and (known := calls.known.get(data)) and connection.passed is None:
+                connection.head, connection.mount = known.head, known.mount
                 connection.began, connection.received = clock.wall, len(data)
                 calls.begin(connection, known, b"")
                 if connection.state is not State.READING:
                     self.connections.watch(connection)
                 return
             connection.buffer = data
-        self._resume(connection)
+        self.talk.advance(connection)
+        self.connections.watch(connection)
 
     # Off the hot path: a ready reply that needs more than sending.
 
@@ -153,8 +154,7 @@ class Worker(Parts):
     def _note(self, connection: Connection, ready: Ready, received: int) -> None:
         """Log a ready reply for a peer that had none in this second."""
         connection.began, connection.received = self.clock.wall, received
-        connection.moved = len(ready.wire)
-        line = self.delivery.enter_log(connection, ready.reply(0))
+        line = self.delivery.note(connection, ready.head, ready, len(ready.body), len(ready.wire))
         if self.ledger.format.repeatable:
             self.replies.note(ready, connection.peer, line)
 

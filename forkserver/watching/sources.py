@@ -10,8 +10,9 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from forkserver.apps.wsgi.finding import find, sources
-from forkserver.apps.wsgi.options import WsgiOptions, parse_target
+from forkserver.apps.finding import find, sources
+from forkserver.apps.targets import parse_target
+from forkserver.apps.wsgi.options import WsgiOptions
 from forkserver.config.ini import Complaints, Section, expand
 from forkserver.config.options import declared
 from forkserver.config.sources import gather, parts

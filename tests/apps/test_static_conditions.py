@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from forkserver.apps.conditions import judge, range_holds
+from forkserver.http.conditions import judge, range_holds
 from forkserver.http.response import http_date
 
 TAG = '"abc-5"'

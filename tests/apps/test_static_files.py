@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from forkserver.apps import KINDS, AppError, selection, static
@@ -376,7 +376,6 @@ def guarded(tmp_path_factory):
 SEGMENTS = ["..", ".", "", "secret", ".secret", ".git", "link", "root", "root-two", "\\", "\0", "%2e%2e", "\xc0\xae"]
 
 
-@settings(deadline=None)
 @given(st.lists(st.one_of(st.sampled_from(SEGMENTS), st.text(st.characters(max_codepoint=255), max_size=4))))
 def test_no_path_finds_the_secret(guarded, request_for, segments):
     path = "/" + "/".join(segments)

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote_to_bytes, urljoin
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from forkserver.apps import listing
@@ -171,7 +171,6 @@ def test_a_name_is_only_ever_a_name(name):
     assert "onmouseover" not in shown.attributes
 
 
-@settings(deadline=None)
 @given(st.binary(min_size=1, max_size=40).filter(lambda name: not {0, 47} & set(name) and name not in (b".", b"..")))
 def test_any_name_survives(name):
     links = [href for href, _ in Page(spoken(name, folder=True)).links if "?" not in href]
@@ -186,7 +185,6 @@ def test_a_name_that_is_not_utf8_can_be_followed(ask, site, root):
     assert ask(app, "GET", "/" + href).body == b"latin"
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_any_query_gives_an_order(query):
     assert asked_order(query).key in listing.KEYS

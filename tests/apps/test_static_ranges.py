@@ -9,10 +9,10 @@ import re
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from forkserver.apps.ranges import MOST, wanted
+from forkserver.http.ranges import MOST, wanted
 
 SIZE = 1000
 
@@ -100,7 +100,6 @@ fields = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(fields, st.integers(0, 64))
 def test_any_text_gives_spans_of_the_file_or_none(text, size):
     spans = wanted(text, size)
@@ -111,7 +110,6 @@ def test_any_text_gives_spans_of_the_file_or_none(text, size):
     assert all(one.stop <= other.start for one, other in pairwise(ordered))
 
 
-@settings(deadline=None)
 @given(st.integers(1, 64), st.data())
 def test_the_spans_are_the_slices_that_python_would_take(size, data):
     content = bytes(range(size))

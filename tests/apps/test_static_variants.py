@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from forkserver.apps.codings import SUFFIXES, acceptable
@@ -47,7 +47,6 @@ def test_what_a_client_takes(text, codings):
     assert acceptable(text) == codings
 
 
-@settings(deadline=None)
 @given(st.one_of(st.text(), st.lists(st.sampled_from(["gzip", "br", "*", ";q=", "0", ".5", ",", " "])).map("".join)))
 def test_any_text_gives_known_codings_once(text):
     codings = acceptable(text)

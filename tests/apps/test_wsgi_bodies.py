@@ -232,7 +232,7 @@ def test_a_close_that_fails_is_not_called_again():
     assert result.closed == 1
 
 
-@pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
+@pytest.mark.parametrize("status", ["204 No Content", "205 Reset Content", "304 Not Modified"])
 def test_a_reply_without_a_body_is_not_asked_for_one(status):
     result = Result(RuntimeError("never taken"))
     reply = give(answers(result, status=status))

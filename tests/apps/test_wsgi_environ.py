@@ -90,6 +90,7 @@ def test_the_ends_that_a_trusted_proxy_tells_of_hold():
 @pytest.mark.parametrize("text", ["GET / HTTP/1.0\nAccept: a", "GET / HTTP/1.1\nHost:"])
 def test_without_a_host_the_server_is_named_by_its_address(text):
     call = call_of(text)
+    call.asked.kept = True
     for _ in range(2):
         assert environ_of(call)["SERVER_NAME"] == "192.0.2.1"
     assert call.asked.note is None
@@ -170,14 +171,15 @@ def test_the_deadline_can_be_extended():
     assert environ_of()["forkserver.deadline"](30) == 90.0
 
 
-@pytest.mark.parametrize(("threads", "workers"), [(1, 1), (1, 2), (8, 1), (8, 4)])
-def test_who_else_may_be_in_the_application(threads, workers):
+@pytest.mark.parametrize("threads", [1, 2, 8])
+def test_who_else_may_be_in_the_application(threads):
+    """Another process always: a worker that is about to leave and its replacement answer at the same time."""
     seen = []
     app = mounted(tells(seen.append))
-    app.employ(threads=threads, workers=workers, errors=print)
+    app.employ(threads=threads, errors=print)
     app.respond(call_of())
     assert seen[0]["wsgi.multithread"] is (threads > 1)
-    assert seen[0]["wsgi.multiprocess"] is (workers > 1)
+    assert seen[0]["wsgi.multiprocess"] is True
 
 
 def test_variables_of_the_section_are_there_but_pass_for_no_word_of_the_client():
@@ -191,14 +193,33 @@ def test_the_names_of_fields_are_kept_and_bounded():
     for number in range(3000):
         environ_of(f"GET / HTTP/1.1\nHost: a\nX-{number}: b")
     assert environ_of("GET / HTTP/1.1\nHost: a\nX-2999: c")["HTTP_X_2999"] == "c"
-    assert len(metavariables._NAMES.young) + len(metavariables._NAMES.old) <= 1024
+    assert len(metavariables._variable.__self__) <= metavariables.NAMES
 
 
 def test_template_and_copy_have_the_same_variables():
     """What is set for each request stands in the template already, so that no copy has to grow."""
     app = mounted(tells(sorted))
     call = call_of()
-    assert app.respond(call).body == str(sorted(call.asked.note)).encode()
+    call.asked.kept = True
+    first = app.respond(call).body
+    assert call.asked.note
+    assert first == app.respond(call).body == str(sorted(call.asked.note)).encode()
+
+
+def test_what_is_known_of_a_request_is_known_of_the_next_but_not_what_became_of_it():
+    app = mounted(tells(lambda environ: (environ["HTTP_A"], environ["REMOTE_ADDR"], environ.setdefault("mine", 0))))
+    asked = asked_of("GET / HTTP/1.1\nHost: localhost\nA: b")
+    asked.kept = True
+    for address in ("192.0.2.7", "192.0.2.8"):
+        call = Call(asked, Ends((address, 1), ("192.0.2.1", 80)), b"")
+        assert app.respond(call).body == str(("b", address, 0)).encode()
+    assert "mine" not in asked.note
+
+
+def test_nothing_is_kept_of_a_request_that_is_not():
+    call = call_of()
+    environ_of(call)
+    assert call.asked.note is None
 
 
 def test_a_message_of_every_field_is_a_variable():

@@ -75,6 +75,7 @@ def test_a_bare_descriptor_begins_where_it_stands(path):
 
 
 def test_no_more_than_the_length_told(path):
+    """PEP 3333: until Content-Length bytes have been written; that is how a part of a file is sent."""
     reply = give(sends(path.open("rb"), ("Content-Length", "7"), status="206 Partial Content"))
     assert (reply.status, reply.length, reply.body) == (206, 7, CONTENT[:7])
 

@@ -9,8 +9,9 @@ from wsgiref.simple_server import demo_app
 
 import pytest
 
+from forkserver.apps import loading
 from forkserver.apps.app import AppError
-from forkserver.apps.wsgi import Wsgi, WsgiOptions, loading
+from forkserver.apps.wsgi import Wsgi, WsgiOptions
 from tests.apps.wsgi_calls import Taken, call_of
 
 

@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forkserver.apps import KINDS
-from forkserver.apps.variables import variables, variables_text
+from forkserver.apps.targets import Target, parse_target, variables, variables_text
 from forkserver.apps.wsgi import Wsgi
-from forkserver.apps.wsgi.options import Target, parse_target
 from forkserver.config import ConfigError, describe, parse
 
 

@@ -154,7 +154,7 @@ def test_the_same_words_come_to_the_very_same_fields():
 def test_what_is_remembered_is_bounded():
     for number in range(3000):
         said(headers=[("X-Number", str(number))])
-    assert len(starting._MADE.young) + len(starting._MADE.old) <= 1024
+    assert len(starting._MADE) + len(starting._MADE.old) <= 1024
 
 
 class Odd(str):

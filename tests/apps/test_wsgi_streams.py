@@ -191,6 +191,6 @@ def test_without_a_log_errors_go_to_standard_error(capsys):
 def test_the_log_is_what_the_worker_sets():
     lines = []
     app = mounted(tells(lambda environ: environ["wsgi.errors"].write("hm\n")), "/caf\xc3\xa9")
-    app.employ(threads=1, workers=1, errors=lines.append)
+    app.employ(threads=1, errors=lines.append)
     app.respond(call_of())
     assert lines == ["[/café]: hm"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fakekinds import KINDS, made
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from forkserver.config.describe import diff, reference, rows, show
@@ -35,7 +35,6 @@ def test_what_is_shown_can_be_parsed_again():
 TEXTS = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"], include_characters="#;\\${} "), max_size=40)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 1 << 40), st.integers(1, 10**9), TEXTS, TEXTS)
 def test_any_values_are_shown_so_that_they_can_be_parsed_again(size, milliseconds, here, there):
     environ = {"HERE": here, "THERE": there}

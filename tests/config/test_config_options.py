@@ -6,7 +6,7 @@ import os
 from dataclasses import FrozenInstanceError
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from forkserver.config import converters
@@ -48,7 +48,6 @@ def test_a_wait_that_must_end_is_above_0():
     assert why(converters.limit, "0") == "every wait must end; give a time above 0, such as 1h"
 
 
-@settings(deadline=None)
 @given(st.decimals(0, 3600, places=3), st.sampled_from(["ms", "s", "m", "h"]))
 def test_a_duration_is_written_as_it_is_read(number, unit):
     seconds = duration(f"{number}{unit}", "")
@@ -81,7 +80,6 @@ def test_wrong_sizes(text, reason):
     assert why(size, text) == reason
 
 
-@settings(deadline=None)
 @given(st.integers(0, converters.LARGEST))
 def test_a_size_is_written_as_it_is_read(number):
     assert size(converters.size_text(number), "") == number

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from fakekinds import Folder, Redirect, made, refused
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from forkserver.config import Mount, section_of
@@ -129,14 +129,12 @@ LINES = st.sampled_from(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(st.one_of(LINES, st.text(max_size=20)), max_size=12))
 def test_any_text_is_parsed_or_refused_with_lines(lines):
     for complaint in refused("\n".join(lines)):
         assert complaint.startswith("server.ini:")
 
 
-@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_any_value_is_accepted_or_refused_with_lines(value):
     keys = ("listen", "workers", "user", "group", "control", "backlog", "server_header")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from fakekinds import KINDS, made, refused
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from forkserver.config import parse
@@ -113,7 +113,6 @@ def test_an_empty_text_is_a_configuration_of_defaults():
     assert made("") == made("# nothing\n[server]\n")
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=["C", "Z"], include_characters=" #;\\${}"), max_size=30))
 def test_what_is_written_is_read_back(value):
     expected = value.strip(" ")

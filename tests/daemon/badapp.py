@@ -6,6 +6,7 @@ import ctypes
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -13,9 +14,7 @@ from typing import Any
 
 Environ = dict[str, Any]
 
-for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGHUP, signal.SIGUSR1):
-    signal.signal(number, lambda number, frame: sys.exit(f"signal {number}"))
-
+UNNOTICED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE)
 HOARD: list[bytearray] = []
 
 
@@ -75,6 +74,17 @@ def terminated(target: Callable[[int], None]) -> int | None:
     return process.exitcode
 
 
+def send_signals(environ: Environ) -> bytes:
+    """By which signals programs end that are sent those of which a worker takes no notice."""
+    return b" ".join(b"%d" % ending_by(number) for number in UNNOTICED)
+
+
+def ending_by(number: signal.Signals) -> int:
+    with subprocess.Popen(["sleep", "3600"]) as program:
+        program.send_signal(number)
+        return program.wait()
+
+
 def close_all(environ: Environ) -> bytes:
     os.closerange(3, 4096)
     return b"closed"
@@ -120,6 +130,17 @@ def fine(environ: Environ) -> bytes:
     return b"fine %d" % os.getpid()
 
 
+ENDED_WHILE_LOADING = terminated(wait)
+
+for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGHUP, signal.SIGUSR1):
+    signal.signal(number, lambda number, frame: sys.exit(f"signal {number}"))
+
+
+def ended_while_loading(environ: Environ) -> bytes:
+    """The exit code of a process that was forked and ended by TERM while the application was loaded."""
+    return repr(ENDED_WHILE_LOADING).encode()
+
+
 DEEDS: dict[str, Callable[[Environ], bytes]] = {
     f"/{deed.__name__}": deed
     for deed in (
@@ -129,6 +150,8 @@ DEEDS: dict[str, Callable[[Environ], bytes]] = {
         fork,
         fork_and_stay,
         fork_and_terminate,
+        ended_while_loading,
+        send_signals,
         close_all,
         grow,
         devour,

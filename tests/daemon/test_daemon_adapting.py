@@ -67,7 +67,7 @@ def test_it_grows_under_slow_requests_says_so_once_at_its_largest_and_shrinks_ba
         assert len(daemon.workers()) == 3
         answers = release(fifo, clients)
     assert [answer.startswith(b"HTTP/1.1 200 ") for answer in answers] == [True] * 5
-    daemon.errors.wait_for(r"\[info\] .*1 workers wanted", 3 * PATIENCE)
+    daemon.errors.wait_for(r"\[info\] .*1 worker wanted", 3 * PATIENCE)
     daemon.errors.wait_for_count(r"\[info\] .*exited with 0", 2)
     assert daemon.workers() == [first]
     assert daemon.get("/small.txt").status == 200
@@ -180,7 +180,7 @@ def test_signals_and_reloads_move_its_bounds(start: Start, site: Path) -> None:
     status = daemon.status()
     assert (status["wanted"], len(daemon.workers())) == (2, 2)
     daemon.send(signal.SIGTTOU)
-    daemon.errors.wait_for("1 workers wanted")
+    daemon.errors.wait_for("1 worker wanted")
     daemon.write(config(site, "3-9"))
     assert daemon.reload()["ok"]
     assert len(daemon.workers()) == 3

@@ -44,7 +44,7 @@ def serves(daemon: Daemon) -> None:
 @pytest.mark.parametrize(
     ("deed", "ending"),
     [
-        ("leave", "exited with 3"),
+        ("leave", "exited with 3 while serving 'GET /leave HTTP/1.1'"),
         ("crash", "was killed by SIGSEGV"),
         ("close_all", "exited with 70: an error of its own"),
     ],
@@ -54,11 +54,18 @@ def test_a_worker_that_ends_by_its_application_is_replaced(daemon: Daemon, deed:
     daemon.errors.wait_for(rf"\[error\] .*worker \d+ \(pid \d+\) {ending}")
     daemon.errors.wait_for(f"^    .*'GET /{deed} HTTP/1.1'")
     if deed == "leave":
-        daemon.errors.wait_for(r"an application ended it, as os\._exit\(\) does")
+        daemon.errors.wait_for(r"an application ended the process, by os\._exit\(\)")
     daemon.settled(3)
     if deed == "close_all":
         assert "does an application close what it did not open" in daemon.errors.text
     serves(daemon)
+
+
+def test_who_closes_our_descriptors_is_named(daemon: Daemon) -> None:
+    """Its worker can write the error log no more: with one that is a file its own words are on stderr alone."""
+    daemon.say(b"GET /close_all HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    daemon.errors.wait_for(r"\[error\] .*worker \d+ \(pid \d+\) exited with 70: an error of its own, told above or on")
+    daemon.errors.wait_for(r"^    .*'GET /close_all HTTP/1.1' of 127.0.0.1")
 
 
 def test_an_exit_in_python_is_a_failure_of_the_request(daemon: Daemon) -> None:
@@ -91,8 +98,14 @@ def test_a_child_that_stays_holds_nothing_of_ours(daemon: Daemon, tmp_path: Path
 def test_a_child_that_is_ended_by_a_signal_takes_nobody_along(daemon: Daemon) -> None:
     before = daemon.workers()
     assert daemon.get("/fork_and_terminate").body == b"(-15, -15)"
+    assert daemon.get("/ended_while_loading").body == b"-15"
     serves(daemon)
     assert daemon.workers() == before
+
+
+def test_programs_that_an_application_executes_take_signals_as_anywhere(daemon: Daemon) -> None:
+    assert daemon.get("/send_signals").body == b"-1 -2 -3 -10 -12 -13"
+    serves(daemon)
 
 
 def held(pid: int) -> list[str]:

@@ -329,3 +329,26 @@ def test_serve_serves_the_folder_of_that_very_name(tmp_path: Path) -> None:
             assert answer.read() == b"this one"
         served.terminate()
         assert served.wait(PATIENCE) == 0
+
+
+def test_check_tells_of_an_application_that_is_not_there_and_runs_nothing(background: Daemon, tmp_path: Path) -> None:
+    (tmp_path / "checked_shop.py").write_text(f"open({str(tmp_path / 'was_run')!r}, 'w')\napplication = 1\n")
+    before = background.file.read_text()
+    line = before.count("\n")
+    background.file.write_text(
+        f"{before}[/shop]\npath = {tmp_path}\nwsgi = checked_shop:app\n[/other]\nwsgi = checked_nowhere:app\n"
+    )
+    done = background.command("check")
+    assert (done.returncode, done.stdout) == (2, "")
+    other, shop = done.stderr.splitlines()
+    assert other.startswith(f"{background.file}:{line + 5}: [/other] wsgi: there is no module checked_nowhere; path = ")
+    assert shop == (
+        f"{background.file}:{line + 3}: [/shop] wsgi: checked_shop ({tmp_path}/checked_shop.py) has no attribute app; "
+        "did you mean application?"
+    )
+    shown = background.command("check", "--show")
+    assert shown.returncode == 2
+    assert "wsgi = checked_shop:app" in shown.stdout
+    background.file.write_text(f"{before}[/shop]\npath = {tmp_path}\nwsgi = checked_shop:application\n")
+    assert background.command("check").stdout == f"{background.file}: good\n"
+    assert not (tmp_path / "was_run").exists()

@@ -105,6 +105,6 @@ def test_an_error_of_whoever_watches_ends_the_worker_with_a_traceback(start: Sta
         sock.sendall(asked("/work/blind"))
         daemon.errors.wait_for(r"\[error\] .*: ended by an error of its own")
         daemon.errors.wait_for("^    RuntimeError: asked to fail while looking$")
-    daemon.errors.wait_for(rf"worker 0 \(pid {first}\) exited with 1")
+    daemon.errors.wait_for(rf"worker 0 \(pid {first}\) exited with 70")
     daemon.settled(2)
     assert daemon.get("/small.txt").status == 200

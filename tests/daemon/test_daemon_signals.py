@@ -148,6 +148,26 @@ def test_the_keyboards_int_is_the_masters_to_act_on(start: Start, site: Path) ->
     assert daemon.left() == []
 
 
+def test_term_to_the_whole_group_is_a_stop_like_any_other(start: Start, site: Path) -> None:
+    daemon = start(config(site, workers=2))
+    daemon.settled(2)
+    os.killpg(daemon.process.pid, signal.SIGTERM)
+    assert daemon.wait() == 0
+    assert "[error]" not in daemon.errors.rest()
+    assert daemon.left() == []
+
+
+def test_term_to_everybody_but_the_master_ends_no_mold(start: Start, site: Path) -> None:
+    daemon = start(config(site, workers=1))
+    (worker,) = daemon.settled(1)
+    for pid in children_of(daemon.process.pid):
+        os.kill(pid, signal.SIGTERM)
+    daemon.errors.wait_for(rf"\(pid {worker}\) exited with 0")
+    assert daemon.settled(2)
+    assert daemon.stop() == 0
+    assert "mold" not in daemon.errors.rest()
+
+
 def test_term_before_it_serves(make: Start, site: Path, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     daemon = make(config(site) + f"[/slow]\nbad = wait {tmp_path}/fifo\n")
@@ -181,10 +201,10 @@ def test_ttin_and_ttou_add_and_take_a_worker(start: Start, site: Path) -> None:
     second = daemon.settled(2)[1]
     assert sorted(daemon.workers()) == sorted([first, second])
     daemon.send(signal.SIGTTOU)
-    daemon.errors.wait_for("1 workers wanted")
+    daemon.errors.wait_for("1 worker wanted")
     daemon.errors.wait_for(rf"\[info\] .*\(pid {second}\) exited with 0")  # the newest goes
     daemon.send(signal.SIGTTOU)
-    daemon.errors.wait_for("1 workers wanted")  # the last one stays
+    daemon.errors.wait_for("1 worker wanted")  # the last one stays
     assert daemon.workers() == [first]
     assert daemon.holdings() == before
     assert daemon.get("/small.txt").status == 200

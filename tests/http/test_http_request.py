@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forkserver.http.request import BadRequest, Head, HeadLimits, Parser
+from forkserver.http import target
+from forkserver.http.request import BadRequest, Head, HeadLimits, Parser, RequestLine
 
 SMALL = HeadLimits(line=40, field=30, fields=60, count=4)
 
@@ -29,6 +32,14 @@ def outcome(parser: Parser, data: bytes) -> Head | int | None:
         return parser.parse(data)
     except BadRequest as refusal:
         return refusal.status
+
+
+@pytest.mark.parametrize("size", [1, 2, 12])
+def test_a_client_that_would_speak_tls_is_told_that_nobody_does(size: int) -> None:
+    with pytest.raises(BadRequest, match="this looks like TLS, and this address speaks plain HTTP"):
+        Parser().parse(b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03\n"[:size])
+    with pytest.raises(BadRequest, match="this is not how a request begins"):
+        Parser().parse(b"\x15\x03\x01")
 
 
 @given(STREAMS, LIMITS)
@@ -54,6 +65,23 @@ def test_memory_changes_nothing(streams: list[bytes]) -> None:
     parser = Parser()
     for data in streams * 2:
         assert outcome(parser, data) == outcome(Parser(), data)
+
+
+METHODS = st.sampled_from((b"GET", b"OPTIONS", b"CONNECT", b"CONNECTED", b"G" * 32, b"G" * 33, b"G?", b""))
+TARGETS = st.lists(st.sampled_from((*b'/.?%#*@"<=>~ \0\xe9', *b"2eEab")), max_size=12).map(bytes)
+VERSIONS = st.sampled_from((b" HTTP/1.1", b" HTTP/1.0", b" HTTP/1.7", b" HTTP/2.0", b" http/1.1", b""))
+
+
+@given(METHODS, st.sampled_from((b" /", b" ", b"")), TARGETS, VERSIONS)
+def test_a_simple_line_is_read_as_any_other(method: bytes, start: bytes, rest: bytes, version: bytes) -> None:
+    def result(read: Callable[[bytes], RequestLine]) -> RequestLine | int:
+        try:
+            return read(line)
+        except BadRequest as refusal:
+            return refusal.status
+
+    line = method + start + rest + version
+    assert result(target.parse_line) == result(target._parse_line)
 
 
 @given(STREAMS)
@@ -134,7 +162,7 @@ def test_a_flood_of_new_heads_is_forgotten_and_a_faithful_one_is_not() -> None:
         parser.parse(request(b"Cookie: %d" % number).replace(b"GET /", b"GET /%d" % number))
         assert parser.parse(request(b"A: b")) is faithful
     for memo in (parser._heads, parser._lines, *parser._blocks, parser._reader._lines):
-        assert len(memo.young) <= 1024
+        assert len(memo) <= 1024
         assert len(memo.old) <= 1024
 
 

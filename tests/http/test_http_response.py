@@ -61,6 +61,13 @@ def test_an_answer_without_a_body_announces_none(status: int) -> None:
     assert not has_body("GET", status)
 
 
+def test_a_205_announces_that_there_is_nothing() -> None:
+    """RFC 9110 section 15.3.6; RFC 9112 section 6.3 has clients wait for its body otherwise."""
+    for head in (head_parts(205, length=5), head_parts(205, chunked=True), head_parts(205)):
+        assert read(join(head))[1] == [("date", DATE.decode()), ("content-length", "0")]
+    assert not has_body("GET", 205)
+
+
 def test_a_body_follows_unless_it_is_head() -> None:
     assert has_body("GET", 200)
     assert has_body("POST", 404)
@@ -111,7 +118,7 @@ def test_what_is_written_is_readable(status: int, fields: tuple[tuple[str, str],
         line, found = read(join(head_parts(status, fields, length=length, server="s")))
         assert line == f"HTTP/1.1 {status} {REASONS.get(status, '')}"
         ours = [pair for pair in found if pair[0] in OWNED]
-        wanted = [] if status in (204, 304) else [("content-length", str(length))]
+        wanted = [] if status in (204, 304) else [("content-length", str(0 if status == 205 else length))]
         assert ours == [("date", DATE.decode()), ("server", "s"), *wanted]
         assert found[len(ours) :] == [(name.lower(), value.strip(" \t")) for name, value in fields]
 

@@ -49,7 +49,7 @@ def test_what_is_remembered_is_bounded() -> None:
         assert f"10.0.{number >> 8}.{number & 255}" in trust
         assert f"11.0.{number >> 8}.{number & 255}" not in trust
     memo = trust._known
-    assert len(memo.young) + len(memo.old) <= 4096
+    assert len(memo) + len(memo.old) <= 4096
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 
 from forkserver.process import forensics
 from forkserver.process.forensics import Oom
+from forkserver.process.forking import FAULT
 from forkserver.process.scoreboard import InProgress, Seat
 
 SLOW = InProgress("GET /slow HTTP/1.1", "192.0.2.1", 100.0, 160.0, 0, 3)
@@ -23,27 +24,28 @@ def death(code: int, *requests: InProgress, **more: Any) -> list[str]:
     return forensics.death(code, seat(*requests), 105.0, **more).split("\n")
 
 
-def test_an_exit_with_nothing_in_hand_is_one_line() -> None:
-    assert death(0, stack="something old", last="GET / HTTP/1.1", oom=Oom(0, 1.0, "memory.events")) == ["exited with 0"]
+def test_an_exit_without_an_error_and_with_nothing_in_hand_is_one_line() -> None:
+    assert death(0, last=QUICK, stack="something old", oom=Oom(0, 1.0, "memory.events")) == ["exited with 0"]
 
 
 def test_an_exit_names_all_requests_in_hand() -> None:
-    assert death(3, SLOW, QUICK) == [
+    assert death(3, SLOW, QUICK, last=QUICK) == [
         "exited with 3 while serving 'GET /slow HTTP/1.1'",
         "generation 2, 1234 requests served, up 60.0 s",
         "serving 'GET /slow HTTP/1.1' of 192.0.2.1 for 5.0 s",
         r"serving 'GET /quick\n HTTP/1.1' for 3.0 s",
-        forensics.BY_APPLICATION,
+        "the server never exits with 3: an application ended the process, by os._exit() or in C code",
     ]
 
 
 def test_an_end_with_nothing_in_hand_names_the_last_request() -> None:
-    last = "nothing in hand; last an application was given 'GET /last HTTP/1.1'"
+    last = "with nothing in hand; the last call was for 'GET /slow HTTP/1.1' of 192.0.2.1, begun 5.0 s before"
+    by_itself = "the server never exits with 3: an application ended the process, by os._exit() or in C code"
     up = "generation 2, 1234 requests served, up 60.0 s"
-    assert death(3, last="GET /last HTTP/1.1") == ["exited with 3", up, last, forensics.BY_APPLICATION]
-    assert death(-signal.SIGABRT, last="GET /last HTTP/1.1") == ["was killed by SIGABRT", up, last]
-    assert death(70) == ["exited with 70: an error of its own, told above or on standard error", up]
-    assert last not in death(3, SLOW, last="GET /slow HTTP/1.1")
+    assert death(3, last=SLOW) == ["exited with 3", up, last, by_itself]
+    assert death(-signal.SIGABRT, last=SLOW) == ["was killed by SIGABRT", up, last]
+    assert death(FAULT, last=SLOW) == ["exited with 70: an error of its own, told above or on standard error", up, last]
+    assert last not in death(3, SLOW, last=SLOW)
 
 
 def test_a_signal_is_named_with_the_stack_it_left() -> None:

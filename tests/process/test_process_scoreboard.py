@@ -98,6 +98,26 @@ def test_a_request_that_lasts_is_no_slow_one() -> None:
     assert not slot.in_progress()[0].lasts
 
 
+def test_the_last_request_is_known_when_it_is_answered() -> None:
+    slot = Scoreboard(1).slots[0]
+    assert slot.last() is None
+    one, other, _ = (slot.desk(number) for number in range(3))
+    assert slot.last() is None
+    other.begin(b"GET /first HTTP/1.1", "", 1.0, 0.0)
+    one.begin(b"GET /second HTTP/1.1", "192.0.2.1", 2.0, 0.0)
+    one.note(2)
+    read = slot.in_progress()[1]
+    other.end()
+    one.end()
+    last = slot.last()
+    assert last == read
+    assert slot.in_progress() == ()
+    assert slot.noted(read) == 2
+    one.begin(b"GET /third HTTP/1.1", "", 3.0, 0.0)
+    one.note(1)
+    assert slot.noted(read) == 0
+
+
 def test_many_requests_are_in_progress_and_the_longest_comes_first() -> None:
     slot = Scoreboard(2).slots[0]
     desks = [slot.desk(number) for number in range(DESKS)]
@@ -167,20 +187,3 @@ def test_seats_that_nobody_ever_took_are_not_asked() -> None:
     assert board.hold(board.slots[0], 5, 1) == 1
     board.give(1, 1, 0.0)
     assert board.hold(board.slots[0], 5, 1) == 2
-
-
-def test_the_last_request_is_known_after_its_end() -> None:
-    board = Scoreboard(1)
-    slot = board.slots[0]
-    assert slot.last() == ""
-    for number, line, began in (
-        (0, b"GET /a HTTP/1.1", 1.0),
-        (3, b"GET /b HTTP/1.1", 3.0),
-        (1, b"GET /c HTTP/1.1", 2.0),
-    ):
-        desk = slot.desk(number)
-        desk.begin(line, "", began, 0.0)
-        desk.end()
-    assert slot.last() == "GET /b HTTP/1.1"
-    slot.clear()
-    assert slot.last() == ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -51,6 +52,30 @@ def test_a_child_that_lets_go_does_not_speak_to_its_parent(signals: Signals) -> 
 
     assert status_of(child) == 7
     assert signals.read() == []
+
+
+def test_what_is_ignored_is_none_of_those_that_are_read(signals: Signals) -> None:
+    before = signal.getsignal(signal.SIGUSR2)
+    ignore(signal.SIGUSR2)
+    try:
+        for number in (signal.SIGUSR2, signal.SIGHUP):
+            os.kill(os.getpid(), number)
+        assert signals.read() == [signal.SIGHUP]
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+
+
+def test_what_is_ignored_is_not_so_in_a_program_that_is_executed() -> None:
+    def child() -> int:
+        ignore(*WANTED)
+        release()
+        for number in WANTED:
+            os.kill(os.getpid(), number)
+        words = subprocess.run(["cat", "/proc/self/status"], capture_output=True, text=True, check=True).stdout
+        masks = dict(line.split(":\t") for line in words.splitlines() if line.startswith("Sig"))
+        return int(masks["SigIgn"], 16) or int(masks["SigBlk"], 16)
+
+    assert status_of(child) == 0
 
 
 def test_closing_twice_leaves_alone_what_came_since() -> None:

@@ -11,8 +11,8 @@ import pytest
 from forkserver.log import LogFile
 from forkserver.process import evidence
 from forkserver.process.evidence import Evidence
-from forkserver.process.scoreboard import InProgress
-from forkserver.process.slowness import PATIENCE, SILENT, Slowness, steps_due
+from forkserver.process.scoreboard import LASTING, InProgress
+from forkserver.process.slowness import ANSWER, NEVER, PATIENCE, SILENT, Slowness, steps_due
 
 AFTER = 5.0
 WORKER = (3, 4711)
@@ -30,7 +30,9 @@ class Stage:
         self.evidence = Evidence()
         self.notes = os.memfd_create("notes")
         self.evidence.take(WORKER[0], (os.dup(self.notes),))
-        self.slowness = Slowness(self.evidence)
+        self.noted: dict[InProgress, int] = {}  # by the worker itself, since it was read
+        self.slowness = Slowness(self.evidence, lambda seat, request: self.noted.get(request, request.steps))
+        self.next = NEVER
         self.talks = True
 
     def ask(self, pid: int) -> bool:
@@ -43,7 +45,7 @@ class Stage:
     def look(self, now: float, *requests: InProgress, after: float = AFTER) -> str:
         """The records of one look."""
         before = os.path.getsize(self.file.destination)
-        self.slowness.look({WORKER: requests}, now, after, self.file)
+        self.next = self.slowness.look({WORKER: requests}, now, after, self.file)
         return Path(self.file.destination).read_text()[before:]
 
 
@@ -58,42 +60,69 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
 
 
 def test_each_step_has_its_time() -> None:
-    assert [steps_due(running + PATIENCE, AFTER) for running in (0.0, 5.0, 5.1, 10.0, 10.1, 20.0, 20.1, 999.0)] == [
-        *(0, 0, 1, 1, 2, 2, 3, 3)
-    ]
+    runnings = (0.0, 4.9, 5.0, 9.9, 10.0, 19.9, 20.0, 999.0)
+    assert [steps_due(running + PATIENCE, AFTER) for running in runnings] == [0, 0, 1, 1, 2, 2, 3, 3]
 
 
 def test_a_request_that_nobody_logs_is_logged_once_a_step(stage: Stage) -> None:
     slow = request(100.0)
-    assert stage.look(107.0, slow) == ""
-    assert stage.asked == 0
-    assert stage.look(107.5, slow) == ""  # the answer is read at the next look
-    assert stage.asked == 1
-    told = stage.look(108.5, slow)
-    assert "worker 3 (pid 4711): slow (1x): 'GET /slow HTTP/1.1' of 192.0.2.1 for 7.500 s\n    stack 1\n" in told
+    assert stage.look(105.0, slow) == ""
+    assert (stage.asked, stage.next) == (0, 105.5)
+    assert stage.look(105.5, slow) == ""
+    assert (stage.asked, stage.next) == (1, 105.5 + ANSWER)
+    assert stage.look(105.6, slow) == ""  # the answer is not there yet
+    told = stage.look(stage.next, slow)
+    assert "worker 3 (pid 4711): slow (1x): 'GET /slow HTTP/1.1' of 192.0.2.1 for 5.500 s\n    stack 1\n" in told
     assert told.count("\n") == 2
-    assert "".join(stage.look(now, slow) for now in (109.0, 110.0, 112.0)) == ""
-    assert stage.asked == 1
-    stage.look(112.5, slow)
-    assert "slow (2x): 'GET /slow HTTP/1.1' of 192.0.2.1 for 12.500 s\n    stack 2\n" in stage.look(113.0, slow)
-    stage.look(123.0, slow)
-    assert "slow (4x)" in stage.look(124.0, slow)
+    assert "".join(stage.look(now, slow) for now in (106.0, 107.0, 110.0)) == ""
+    assert (stage.asked, stage.next) == (1, 110.5)
+    stage.look(110.5, slow)
+    assert "slow (2x): 'GET /slow HTTP/1.1' of 192.0.2.1 for 10.500 s\n    stack 2\n" in stage.look(stage.next, slow)
+    assert stage.next == 120.5
+    stage.look(121.0, slow)
+    assert "slow (4x)" in stage.look(122.0, slow)
+    assert stage.next == NEVER
     assert "".join(stage.look(now, slow) for now in (200.0, 201.0, 999.0)) == ""
 
 
 def test_what_its_worker_logs_is_left_to_it(stage: Stage) -> None:
-    assert stage.look(108.0, request(100.0, steps=1)) == ""
-    assert stage.look(113.0, request(100.0, steps=2)) == ""
-    assert stage.asked == 0
+    assert stage.look(106.0, request(100.0, steps=1)) == ""
+    assert stage.look(111.0, request(100.0, steps=2)) == ""
+    assert stage.look(122.0, request(100.0, steps=LASTING)) == ""
+    assert (stage.asked, stage.next) == (0, NEVER)
     assert stage.look(123.0, request(100.0, steps=2)) == ""  # the third one is missing
     assert "slow (4x)" in stage.look(124.0, request(100.0, steps=2))
 
 
+@pytest.mark.parametrize("ended", [False, True])
+def test_what_its_worker_logs_late_is_not_said_twice(stage: Stage, ended: bool) -> None:
+    """Once the call has let go of the interpreter's lock, the worker may log it before the answer is read."""
+    slow, other = request(100.0), request(100.1, desk=1, line="GET /other HTTP/1.1")
+    stage.look(106.0, slow, other)
+    stage.noted[slow] = 1
+    told = stage.look(107.0, *([] if ended else [request(100.0, steps=1), other]))
+    assert "slow (1x): 'GET /other HTTP/1.1'" in told
+    assert "/slow" not in told
+    stage.look(110.6, slow, other)
+    stage.noted |= {slow: 2, other: 2}
+    assert stage.look(111.0, slow, other) == ""
+
+
+def test_what_is_due_while_an_answer_is_awaited_has_its_own(stage: Stage) -> None:
+    one, other = request(100.0), request(100.1, desk=1)
+    stage.look(105.5, one, other)
+    stage.look(105.6, one, other)
+    assert (stage.asked, stage.next) == (1, 105.5 + ANSWER)
+    stage.look(105.7, one, other)
+    assert stage.asked == 2
+    assert "for 5.600 s" in stage.look(106.0, one, other)
+
+
 def test_the_next_request_at_a_desk_begins_anew(stage: Stage) -> None:
-    stage.look(108.0, request(100.0))
-    stage.look(109.0, request(108.5))
+    stage.look(106.0, request(100.0))
+    stage.look(107.0, request(106.5))
     assert stage.asked == 1
-    stage.look(116.0, request(108.5))
+    stage.look(112.0, request(106.5))
     assert stage.asked == 2
 
 

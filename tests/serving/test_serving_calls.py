@@ -216,6 +216,26 @@ def test_a_whole_answer(threads: int, slow: bool) -> None:
 
 
 @HOW
+def test_each_body_is_its_requests_own_though_their_head_is_known(threads: int, slow: bool) -> None:
+    with Company(lambda request: text(request.body), threads=threads, slow=slow) as company:
+        for number in range(4):
+            company.ledger.lines.clear()
+            company.hear(SPOOLED[:-1] + b"%d" % number)
+            settled(company)
+            assert company.got().endswith(b"\r\n\r\n012345678%d" % number)
+            assert company.lines == ["200 10 +"]
+        assert company.calls.known.keys() == {SPOOLED[:-10]}
+
+
+def test_what_comes_once_is_not_kept() -> None:
+    with Company(lambda request: text(b"fine")) as company:
+        for number in range(10):
+            company.hear(GET.replace(b"GET /", b"GET /%d" % number))
+        company.got()
+        assert company.calls.known == {}
+
+
+@HOW
 def test_an_answer_in_pieces(threads: int, slow: bool) -> None:
     body = Body(lambda: b"one ", lambda: b"", lambda: b"two")
     with Company(lambda request: text(body), threads=threads, slow=slow) as company:

@@ -146,11 +146,41 @@ def test_a_client_that_reads_too_slowly_is_overdue(pair: Pair) -> None:
     assert patience.overdue(connection, 50.0, limits) == "the client takes too little"
 
 
+def test_what_the_kernel_still_had_when_the_reply_went_on_is_there_for_the_client_to_take(pair: Pair) -> None:
+    """More than the client takes in the time in which its rate is not measured."""
+    connection, client = pair
+    connection.enter(State.WRITING, 0.0)
+    connection.moved = full(connection)
+    connection.pause(0.0)
+    connection.resume(100.0)
+    later = 100.0 + GRACE + 1
+    assert patience.overdue(connection, later, LIMITS) == "the client takes too little"
+    client.recv(1 << 16)
+    assert patience.overdue(connection, later, LIMITS) == ""
+
+
 def test_a_client_that_has_taken_all_there_was_is_not_to_blame(pair: Pair) -> None:
     connection, _ = pair
     connection.enter(State.WRITING, 0.0)
     assert connection.unsent() == 0
     assert patience.overdue(connection, 1000.0, LIMITS) == ""
+
+
+def test_the_time_in_which_a_reply_waits_for_the_application_is_not_the_clients(pair: Pair) -> None:
+    """And what it has taken until then counts for it as it does in any reply."""
+    connection, client = pair
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+    connection.enter(State.WRITING, 0.0)
+    connection.moved = 100_000  # taken, all but what the kernel has yet
+    connection.pause(1.0)
+    connection.pause(500.0)  # a piece that went out whole
+    assert not patience.overdue(connection, 900.0, LIMITS)
+    connection.moved += connection.send(b"x" * 1000)
+    connection.resume(1001.0)
+    assert (connection.since, connection.progress) == (1000.0, 1001.0)
+    assert not patience.overdue(connection, 1010.0, LIMITS)
+    connection.moved = 1000  # as if it had taken nothing of the rest
+    assert patience.overdue(connection, 1010.0, LIMITS) == "the client takes too little"
 
 
 def test_lingering_ends(pair: Pair) -> None:

@@ -147,6 +147,31 @@ def test_a_body_comes_in_pieces_and_the_next_request_after_it() -> None:
         assert stage.lines == [f"POST / HTTP/1.1 5 {len(POST) + 5}", f"GET / HTTP/1.1 0 {len(ASK)}"]
 
 
+def test_a_body_comes_with_its_head_and_the_next_request_behind_it() -> None:
+    with Stage(lambda request: text(request.body)(request), log_format="%r %B %I %X") as stage:
+        answers = stage.ask(POST + b"12345" + ASK)
+        assert answers.count(b"HTTP/1.1 200 ") == 2
+        assert b"\r\n\r\n12345HTTP/1.1" in answers
+        assert stage.lines == [f"POST / HTTP/1.1 5 {len(POST) + 5} +", f"GET / HTTP/1.1 0 {len(ASK)} +"]
+        assert stage.state is State.READING
+
+
+def test_a_body_that_nobody_wants_is_thrown_away() -> None:
+    with Stage(lambda request: text(repr(request.body).encode())(request)) as stage:
+        stage.talk.site.hosts[""][0].app.reads_body = False
+        for cut in (len(POST), len(POST) + 5):
+            stage.hear((POST + b"12345")[:cut])
+            assert stage.ask((POST + b"12345")[cut:]).endswith(b"\r\n\r\nb''")
+
+
+@pytest.mark.parametrize("cut", [len(POST), len(POST) + 5])
+def test_a_body_that_is_too_large_is_refused_however_it_comes(cut: int) -> None:
+    with Stage(text(), Limits(body=4)) as stage:
+        stage.hear((POST + b"12345")[:cut])
+        assert stage.sent().startswith(b"HTTP/1.1 413 ")
+        assert stage.state is State.LINGERING
+
+
 def test_a_refused_body_is_let_go_and_counted() -> None:
     with Stage(text(), Limits(body_memory=0), log_format="%s %I") as stage:
         stage.hear(POST + b"12")

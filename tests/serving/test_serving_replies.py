@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from forkserver.serving.replies import ENTRIES, LARGEST, LONGEST, NOTED, SEEN, Ready, Replies
+from forkserver.serving.replies import ENTRIES, LARGEST, LONGEST, NOTED, Ready, Replies
 from tests.serving.fakes import Stage, head_of, text
 
 ASK = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n"
@@ -23,31 +23,16 @@ def ready(still: Callable[[], bool] = lambda: True) -> Ready:
     )
 
 
-def test_only_what_comes_again_is_worth_keeping() -> None:
-    replies = Replies()
-    assert not replies.worth_keeping(b"once", 10)
-    assert replies.worth_keeping(b"once", 10)
-    assert not replies.worth_keeping(b"other", 10)
-    assert not replies.worth_keeping(b"once", LARGEST + 1)
-
-
-def test_what_was_seen_is_bounded() -> None:
-    replies = Replies()
-    for number in range(3 * SEEN):
-        replies.worth_keeping(b"%d" % number, 10)
-    assert len(replies.seen) <= SEEN
-
-
 def test_what_is_kept_is_bounded_in_number_and_size() -> None:
     replies = Replies()
     for number in range(3 * ENTRIES):
         replies.keep(b"%d" % number, ready())
-    assert len(replies.memo.young) + len(replies.memo.old) <= 2 * ENTRIES
+    assert len(replies.memo) + len(replies.memo.old) <= 2 * ENTRIES
     for number in range(2000):
         large = ready()
         large.body = bytes(LARGEST)
         replies.keep(b"large %d" % number, large)
-    kept = [*replies.memo.young.values(), *replies.memo.old.values()]
+    kept = [*replies.memo.values(), *replies.memo.old.values()]
     assert sum(len(one.body) for one in kept) <= 32 << 20
 
 

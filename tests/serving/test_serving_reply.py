@@ -102,7 +102,7 @@ def test_pieces_are_bytes(piece: object, version: str) -> None:
         reply.more()
 
 
-@pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("GET", 304), ("GET", 204)])
+@pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("GET", 304), ("GET", 204), ("GET", 205)])
 def test_what_has_no_body_is_closed_at_once(method: str, status: int, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"0123456789")
     files = [(tmp_path / "file").open("rb", buffering=0) for _ in range(2)]

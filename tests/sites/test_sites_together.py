@@ -35,7 +35,7 @@ def test_three_frameworks_in_one_process(start: Start, tmp_path: Path) -> None:
             assert f"first edition, visit {count}" in visitor.get(f"{mount}/").text
             facts = visitor.get(host.path("facts", mount)).json
             assert (facts["SCRIPT_NAME"], facts["index"]) == (mount, f"{mount}/")
-            assert (facts["multithread"], facts["multiprocess"]) == (False, False)
+            assert (facts["multithread"], facts["multiprocess"]) == (False, True)
             pids.add(facts["pid"])
     assert list(pids) == daemon.workers()
     for mount, host in hosts.items():

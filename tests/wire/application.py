@@ -50,6 +50,11 @@ def writes(environ: Environ, start: Start) -> Iterable[bytes]:
     return PIECES[-1:]
 
 
+def reset(environ: Environ, start: Start) -> Iterable[bytes]:
+    start("205 Reset Content", [("Content-Length", "4")])
+    return [b"more"]
+
+
 def empty(environ: Environ, start: Start) -> Iterable[bytes]:
     start("204 No Content", [])
     return []
@@ -174,7 +179,7 @@ ROUTES: dict[str, Callable[[Environ, Start], Iterable[bytes]]] = {
     for deed in (
         *(good, back, lines, stream, measured, writes, empty, file, told, replaced, too_late, fails_while_writing),
         *(shorter, longer, shorter_stream, longer_stream, nothing, text, never_started, started_twice, split, hop),
-        *(interim, leaves, close_fails),
+        *(interim, leaves, close_fails, reset),
     )
 }
 

@@ -55,6 +55,13 @@ def test_a_status_without_a_body(host: Host) -> None:
     assert "content-length" not in answer.fields
 
 
+def test_a_reset_has_no_content_and_the_connection_lives(host: Host) -> None:
+    with host.talk() as talk:
+        for _ in range(3):  # made, then as one of a shape that was sent before
+            answer = talk.ask(request("GET", "/wsgi/reset"))
+            assert (answer.status, answer.fields["content-length"], answer.body) == (205, "0", b"")
+
+
 @pytest.mark.parametrize("size", [0, 1, 1000, 200_000])
 def test_a_body_comes_complete_however_it_was_sent(host: Host, size: int) -> None:
     body = bytes(range(256)) * (size // 256) + bytes(size % 256)

@@ -48,13 +48,15 @@ class Cgi:
         self.root = os.fsencode(options.document_root) or self.scripts.folder
         self.base = base_of(options.env)
         self.patience = Patience(options.cgi_timeout, options.run_time)
-        self.employ(threads=1, workers=1, errors=to_stderr)
+        self.employ(threads=1, errors=to_stderr)
 
     def load(self) -> None:
         """Raises AppError when there is nothing to be run."""
         self.scripts.check()
 
-    def employ(self, *, threads: int, workers: int, errors: Callable[[str], None]) -> None:
+    check = load  # runs nothing
+
+    def employ(self, *, threads: int, errors: Callable[[str], None]) -> None:
         """What a worker has for itself."""
         self.log = errors
         self.turns = threading.Semaphore(self.options.processes)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from forkserver.apps.variables import variables, variables_text
+from forkserver.apps.targets import variables, variables_text
 from forkserver.config.converters import (
     boolean,
     choice,

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
-from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from forkserver.apps import metavariables
 from forkserver.apps.cgi.scripts import Script
-from forkserver.apps.metavariables import SOFTWARE, of_section, tell
+from forkserver.apps.metavariables import SOFTWARE, of_section
 from forkserver.http.request import Request
 
 # RFC 3875 section 4.4:  search-string = search-word *( "+" search-word ); a "=" makes it a form's and no search.
@@ -38,8 +37,7 @@ def told_of(request: Request, script: Script, root: bytes, length: int, *, secre
     `root` is the folder that PATH_TRANSLATED leads into, `length` that of the body; with `secrets` the script is told
     what the client signs in with.
     """
-    told: dict[str, Any] = {}
-    tell(told, request.asked)
+    told = metavariables.told_of({}, request.asked)
     for name in _SECRET[1 if secrets else 0 :]:
         told.pop(name, None)
     told.update((request.asked.ends or request.ends).variables)
@@ -69,8 +67,3 @@ def arguments_of(request: Request) -> list[bytes]:
     if len(words) > _WORDS or any(b"\0" in word for word in words):
         return []
     return [_ACTIVE.sub(rb"\\\1", word) for word in words]
-
-
-def whole(base: Mapping[bytes, bytes], told: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
-    """The environment; what a request says goes before what a section says."""
-    return {**base, **told}

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from forkserver.apps.errorlines import Errors, to_stderr
+from forkserver.apps.foreseeing import foresee
 from forkserver.apps.metavariables import tell_length
+from forkserver.apps.targets import parse_target
 from forkserver.apps.wsgi.bodies import answer
-from forkserver.apps.wsgi.environ import Environ, base_of, template_of
+from forkserver.apps.wsgi.environ import Environ, base_of, environ_of
 from forkserver.apps.wsgi.filewrapper import FileWrapper
 from forkserver.apps.wsgi.loading import Application, load_application
 from forkserver.apps.wsgi.options import WsgiOptions
@@ -35,16 +37,20 @@ class Wsgi:
         """`prefix` is the mount's, without a slash at its end."""
         self.options = options
         self.place = prefix.encode("latin-1").decode("utf-8", "replace") or "/"
-        self.employ(threads=1, workers=1, errors=to_stderr)
+        self.employ(threads=1, errors=to_stderr)
+
+    def check(self) -> None:
+        """Raises AppError when there is none by what can be seen without running it."""
+        foresee(parse_target(self.options.wsgi), self.options.path)
 
     def load(self) -> None:
         """Raises AppError when there is no application to be had."""
         self._application: Application = load_application(self.options, self.place)
 
-    def employ(self, *, threads: int, workers: int, errors: Callable[[str], None]) -> None:
+    def employ(self, *, threads: int, errors: Callable[[str], None]) -> None:
         """What is the same for every request is settled now; a line written to `wsgi.errors` begins with the mount."""
         lines = Errors(f"[{self.place}]", errors)
-        self._base: Environ = base_of(self.options.env, lines, FileWrapper, threads=threads, workers=workers)
+        self._base: Environ = base_of(self.options.env, lines, FileWrapper, threads=threads)
 
     def close(self) -> None:
         """Has nothing to let go: PEP 3333 has no word for the end."""
@@ -55,7 +61,8 @@ class Wsgi:
         Raises what the application does, TypeError, ValueError or WsgiError for a reply that is none.
         """
         asked = request.asked
-        environ = (asked.note or self._template(request)) | (asked.ends or request.ends).variables
+        template, ends = asked.note, (asked.ends or request.ends).variables
+        environ = template | ends if template is not None else self._environ(request, ends)
         environ["forkserver.deadline"] = request.extend
         if request.body or asked.head.length:
             environ["wsgi.input"], length = input_of(request.body)
@@ -70,11 +77,15 @@ class Wsgi:
                 return Response(status, fields, piece, length_told)
         return answer(start, result)
 
-    def _template(self, request: Request) -> Environ:
-        """What the environ of a request whose like was not seen before has in common with those of its like."""
-        template = template_of(self._base, request.asked)
-        if template["SERVER_NAME"]:
-            request.asked.note = template
-        else:  # which of our addresses it is, another request of the same bytes may answer otherwise
-            template["SERVER_NAME"] = request.local[0]
-        return template
+    def _environ(self, request: Request, ends: Environ) -> Environ:
+        """That of a request that is new; where others of the same bytes are expected, what it has in common with them
+        is kept.
+        """
+        asked = request.asked
+        environ = environ_of(self._base, asked)
+        if not environ["SERVER_NAME"]:  # which of our addresses it is, the next one may answer otherwise
+            environ["SERVER_NAME"] = request.local[0]
+        elif asked.kept:
+            asked.note = environ.copy()
+        environ.update(ends)
+        return environ

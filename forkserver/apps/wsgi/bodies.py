@@ -112,6 +112,8 @@ def _file(start: Start, made: Made, wrapper: FileWrapper) -> Response | None:
     stretch = stretch_of(wrapper.filelike)
     if stretch is None or (length is not None and length > stretch.length):
         return None
+    # PEP 3333, "Optional Platform-Specific File Handling": until the end, or until Content-Length bytes have been
+    # written; so a file that is longer than that is no error, and nothing is said of it.
     size = stretch.length if length is None else length
     wanted = size and has_body(start.request.head.line.method, status)
     body = slice_of(stretch, size) if wanted else b""

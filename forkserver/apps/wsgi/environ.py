@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from forkserver.apps.errorlines import Errors
-from forkserver.apps.metavariables import SOFTWARE, of_section, tell
+from forkserver.apps.metavariables import SOFTWARE, of_section, told_of
 from forkserver.apps.wsgi.streams import NOTHING
 from forkserver.http.request import Asked
 
@@ -27,11 +27,11 @@ OF_REQUEST: dict[str, Any] = {
 
 
 def base_of(
-    variables: Iterable[tuple[str, str]], errors: Errors, wrapper: Callable[..., Any], *, threads: int, workers: int
+    variables: Iterable[tuple[str, str]], errors: Errors, wrapper: Callable[..., Any], *, threads: int
 ) -> Environ:
     """What is the same for every request of a mount.
 
-    `variables` are those of its section; `threads` of one worker, and `workers`, may be inside the application at once.
+    `variables` are those of its section; `threads` of one worker may be inside the application at once.
     """
     return {
         **of_section(variables),
@@ -40,20 +40,20 @@ def base_of(
         "wsgi.version": (1, 0),
         "wsgi.errors": errors,
         "wsgi.multithread": threads > 1,
-        "wsgi.multiprocess": workers > 1,
+        # Even where a single worker is wanted: while it drains or retires, its replacement answers, too.
+        "wsgi.multiprocess": True,
         "wsgi.run_once": False,
         "wsgi.input_terminated": True,
         "wsgi.file_wrapper": wrapper,
     }
 
 
-def template_of(base: Environ, asked: Asked) -> Environ:
+def environ_of(base: Environ, asked: Asked) -> Environ:
     """What is the same for every request of the same bytes.
 
-    Where no host was asked for, SERVER_NAME is still to be told.
+    The ends of its connection are still to be told; where no host was asked for, SERVER_NAME is still to be told.
     """
-    environ = base.copy()
-    tell(environ, asked)
+    environ = told_of(base, asked)
     environ["RAW_URI"] = asked.head.line.target
     environ["wsgi.url_scheme"] = asked.scheme
     return environ

@@ -65,7 +65,7 @@ class Start:
         if self.made is not None or exc_info:
             self._again(exc_info)
         try:
-            made = _MADE.young.get((status, tuple(headers)))
+            made = _MADE.get((status, tuple(headers)))
         except TypeError:  # what cannot be looked up is told below
             made = None
         if made is None or type(headers) is not list:
@@ -153,7 +153,7 @@ def _checked(item: tuple[str, str]) -> tuple[str, str, str]:
     """(name, value, name in lower case) of a header."""
     if type(item) is tuple and len(item) == 2:
         name, value = item
-        kind = _KINDS.young.get(name) if type(name) is str else None
+        kind = _KINDS.get(name) if type(name) is str else None
         if kind and type(value) is str and value.isascii() and value.isprintable():
             return name, value, kind
     return _examined(item)

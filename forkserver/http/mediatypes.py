@@ -7,7 +7,7 @@ same types wherever it runs.
 from __future__ import annotations
 
 import mimetypes
-import os
+import posixpath
 
 UNKNOWN = "application/octet-stream"
 
@@ -102,5 +102,5 @@ def media_type(name: bytes, charset: str) -> str:
     JSON is always UTF-8 and knows no such parameter (RFC 8259 section 11).  XML and SVG state their encoding
     themselves, and a parameter would overrule what they say (RFC 7303 section 3.2).
     """
-    found = TYPES.get(os.fsdecode(os.path.splitext(name)[1]).lower(), UNKNOWN)
+    found = TYPES.get(posixpath.splitext(name)[1].decode("latin-1").lower(), UNKNOWN)
     return f"{found}; charset={charset}" if charset and found.startswith("text/") else found
