@@ -13,6 +13,7 @@ from forkserver.http.fields import CHUNKED, Fields
 from forkserver.http.request import Asked, Request
 
 SOFTWARE = f"forkserver/{__version__}"
+NAMES = 512  # of fields, whose variables are remembered
 
 # What a request may say itself: a variable of the section would pass for its word.
 OF_REQUESTS = {
@@ -28,7 +29,6 @@ _SPECIAL = {
     "proxy": _DROPPED,  # HTTP_PROXY is how programs are told of their proxy: CVE-2016-5385 and its kin
     "transfer-encoding": _DROPPED,  # the body is taken out of its chunks, and CONTENT_LENGTH tells its size
 }
-NAMES = 512  # of fields, whose variables are remembered
 
 
 class Variables(dict[str, str]):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import socket
+import struct
 from pathlib import Path
 
 import pytest
@@ -144,6 +146,14 @@ def test_a_client_that_leaves_in_the_middle_ends_the_script(cgi: Scripted, way: 
         talk.send(request("GET", f"{way}/talks.py"))
         talk.head()
         pid = int(talk.chunk().partition(b"\n")[0])
+    wait_for_end(pid)
+
+
+def test_a_client_that_breaks_off_ends_a_script_that_says_nothing(cgi: Scripted, way: str) -> None:
+    with cgi.talk() as talk:
+        talk.send(request("GET", f"{way}/mute.py"))
+        pid = int(cgi.wait_for_log(rf"\[{way}/mute.py\]: (\d+)$")[1])
+        talk.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close by a reset
     wait_for_end(pid)
 
 

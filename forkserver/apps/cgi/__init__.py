@@ -54,6 +54,8 @@ class Cgi:
         """Raises AppError when there is nothing to be run."""
         self.scripts.check()
 
+    check = load  # runs nothing
+
     def employ(self, *, threads: int, errors: Callable[[str], None]) -> None:
         """What a worker has for itself."""
         self.log = errors

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
 from urllib.parse import unquote_to_bytes
 
 from forkserver.apps.cgi.scripts import Script
@@ -67,8 +66,3 @@ def arguments_of(request: Request) -> list[bytes]:
     if len(words) > _WORDS or any(b"\0" in word for word in words):
         return []
     return [_ACTIVE.sub(rb"\\\1", word) for word in words]
-
-
-def whole(base: Mapping[bytes, bytes], told: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
-    """The environment; what a request says goes before what a section says."""
-    return {**base, **told}
