@@ -5,6 +5,7 @@ Knows prefixes; knows nothing of what is mounted.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -13,6 +14,7 @@ from forkserver.http.request import Head
 from forkserver.policy import Policy
 from forkserver.serving.pace import Pace
 
+_SLASHES = re.compile("//+")
 EVERY = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})  # of an application that takes any
 
 
@@ -42,9 +44,16 @@ class Site:
     def find(self, head: Head) -> Mount | None:
         """The mount for a request; None when nothing is mounted there.
 
-        A prefix ends at a slash: /shop holds /shop and /shop/a, not /shopping.
+        A prefix ends at a slash: /shop holds /shop and /shop/a, not /shopping.  Nothing is mounted at //shop, which a
+        folder at / would take for the same: what is said of /shop could be got round.
         """
         path = head.line.path
+        mount = self._holder(head, path)
+        if "//" in path and self._holder(head, _SLASHES.sub("/", path)) is not mount:
+            return None
+        return mount
+
+    def _holder(self, head: Head, path: str) -> Mount | None:
         for mount in self.hosts.get(head.host, self._everywhere):
             prefix = mount.prefix
             if path.startswith(prefix) and (len(path) == len(prefix) or path[len(prefix)] == "/"):

@@ -32,7 +32,13 @@ SITE = Site(Mount(host, prefix, app()) for host, prefix in MOUNTS)
         ("test", "/shop/admin/x", ("", "/shop/admin")),
         ("test", "/Shop", ("", "")),
         ("test", "/%73hop/x", ("", "/shop")),
-        ("test", "//shop", ("", "")),
+        ("test", "//shop", None),  # a folder at / would show what is in its folder shop
+        ("test", "/shop//admin/x", None),
+        ("test", "/%2Fshop", None),
+        ("test", "//shopping", ("", "")),
+        ("test", "/shop//x", ("", "/shop")),
+        ("test", "/shop/http://other.test/", ("", "/shop")),
+        ("other.test", "//shop", ("other.test", "")),
         ("blog.test", "/a/b", ("blog.test", "/a")),
         ("BLOG.test:8080", "/a", ("blog.test", "/a")),
         ("blog.test", "/shop", None),  # a host that is named has its own mounts only
