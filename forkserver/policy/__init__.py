@@ -53,7 +53,6 @@ class Policy:
         self.logged = options.access_log
         # Whether it matters who asks: then no answer is given again to whoever sends the same bytes.
         self.personal = bool(options.allow or options.deny or options.rate or options.auth)
-        self.alike = not options.compress  # whether the same answer looks the same, whatever the request's fields say
         with _of("allow"):
             self._access = Access(options.allow, options.deny) if options.allow or options.deny else None
         with _of("auth_realm"):
@@ -101,6 +100,10 @@ class Policy:
         """The name that a client gave, right or wrong, in UTF-8 bytes as latin-1; "" where none is asked for."""
         pair = credentials(head.fields.values.get("authorization")) if self.guard else None
         return pair[0].encode().decode("latin-1") if pair else ""
+
+    def alike(self, response: Response) -> bool:
+        """Whether this answer always goes out with its own body, whatever the request's fields say."""
+        return self._compress is None and not (self._pages and isinstance(response, ErrorPage))
 
     def dress(self, head: Head | None, response: Response, *, flows: bool) -> tuple[Response, Encode | None]:
         """The response as it is to be sent, and what encodes the pieces of its body, if anything does.

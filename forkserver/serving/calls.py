@@ -132,7 +132,8 @@ class Calls:
     def _learn(self, connection: Connection, key: ShapeKey, response: Response) -> None:
         """A reply of a shape that is not among the young: the long way, and it is kept for the next time."""
         bodied = connection.head is not None and has_body(connection.head.line.method, response.status)
-        alike = connection.mount is None or connection.mount.policy is None or connection.mount.policy.alike
+        policy = connection.mount.policy if connection.mount else None
+        alike = policy is None or policy.alike(response)
         known = self.shapes.find(key)
         reply = self.delivery.answer(connection, response)
         if known is None and alike and bodied and reply.keep and not reply.source:

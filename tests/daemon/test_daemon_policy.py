@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import http.client
 import json
 import threading
 import time
@@ -154,6 +155,19 @@ def test_error_pages_stand_in_for_those_of_the_server(start: Start, mount: str, 
             assert answer.fields["content-type"] == "text/html; charset=utf-8"
         answer = daemon.get("/it/text.txt", "DELETE")
         assert (answer.status, answer.body, answer.fields["allow"]) == (405, b"<p>lost</p>", "GET, HEAD, OPTIONS")
+
+
+def test_error_pages_stand_in_again_and_again_on_one_connection(start: Start, mount: str, tmp_path: Path) -> None:
+    (tmp_path / "users").write_text(f"ada:{ldap_sha1.hash('x')}\n")
+    (tmp_path / "page.txt").write_text("Who?")
+    daemon = served(start, mount + f"auth = {tmp_path}/users\nerror_401 = {tmp_path}/page.txt\n")
+    connection = http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=PATIENCE)
+    for _ in range(3):  # the second time the shape of the answer would be known
+        for password, expected in (("wrong", (401, b"Who?")), ("x", (200, TEXT))):
+            connection.request("GET", "/it/text.txt", headers={"Authorization": basic("ada", password)})
+            answer = connection.getresponse()
+            assert (answer.status, answer.read()) == expected
+    connection.close()
 
 
 def test_answers_are_compressed_for_who_can_take_it(start: Start, mount: str, site: Path) -> None:
