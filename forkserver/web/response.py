@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from forkserver.http.response import FIELD_NAME, FIELD_VALUE, OWNED, Body
+from forkserver.http.response import FIELD_NAME, FIELD_VALUE, OWNED, Body, ErrorPage
 from forkserver.http.response import Response as Answer
 from forkserver.web.cookies import Cookie
 from forkserver.web.events import Event, encoded_events
@@ -119,7 +119,7 @@ class Response(Answer):
 
     def copy(self) -> Response:
         """Another response that says the same, with the same body."""
-        twin = Response.__new__(Response)
+        twin = self.__class__.__new__(self.__class__)
         twin.status, twin.fields, twin.body = self.status, self.fields, self.body
         twin.length, twin.still, twin.cookies = self.length, self.still, self.cookies
         return twin
@@ -186,6 +186,12 @@ class Response(Answer):
     def events(cls, events: Iterable[str | Event]) -> Response:
         """Server-sent events (WHATWG HTML section 9.2), for EventSource in a browser; each leaves when it is there."""
         return cls(encoded_events(events), type="text/event-stream", headers={"Cache-Control": "no-store"})
+
+
+class PlainPage(Response, ErrorPage):
+    """The server's page for an error of which the site says nothing: its section may have another one."""
+
+    __slots__ = ()
 
 
 def response_of(result: Any) -> Response:

@@ -20,7 +20,7 @@ from forkserver.web.files import File
 from forkserver.web.forms import Limits
 from forkserver.web.origins import is_foreign
 from forkserver.web.request import Request, text_of
-from forkserver.web.response import Response, response_of
+from forkserver.web.response import PlainPage, Response, response_of
 from forkserver.web.routing import Arguments, Converter, Handler, Router
 from forkserver.web.sessions import Sessions
 from forkserver.web.templates import Templates
@@ -201,7 +201,7 @@ class Site:
         if handler is None:
             page = error_response(error.status, error.detail)
             assert isinstance(page.body, bytes)
-            response = Response.html(page.body.decode(), error.status)
+            response = PlainPage.html(page.body.decode(), error.status)
         else:
             response = response_of(handler(request, error))
             if response.status == 200:  # it says nothing else: a page that tells of an error is no good one

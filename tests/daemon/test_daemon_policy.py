@@ -157,6 +157,46 @@ def test_error_pages_stand_in_for_those_of_the_server(start: Start, mount: str, 
         assert (answer.status, answer.body, answer.fields["allow"]) == (405, b"<p>lost</p>", "GET, HEAD, OPTIONS")
 
 
+SITE = """
+from forkserver.web import NotFound, Response, Site
+
+site = Site()
+site.after(lambda request, response: None)
+
+
+@site.get("/own")
+def own(request):
+    return Response("my own", 404)
+
+
+@site.get("/raised")
+def raised(request):
+    raise NotFound("Really.")
+
+
+@site.error(500)
+def broken(request, error):
+    return "my own"
+
+
+@site.get("/broken")
+def fail(request):
+    raise RuntimeError("asked to fail")
+"""
+
+
+def test_error_pages_stand_in_for_those_that_a_site_has_from_the_server(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "sayings.py").write_text(SITE)
+    (tmp_path / "page.txt").write_text("A page.")
+    pages = "".join(f"error_{status} = {tmp_path}/page.txt\n" for status in (404, 405, 500))
+    daemon = served(start, f"[/it]\nweb = sayings:site\npath = {tmp_path}\n{pages}")
+    for _ in range(2):
+        assert [daemon.get(f"/it{path}").body for path in ("/none", "/raised")] == [b"A page."] * 2
+        refused = daemon.get("/it/own", "PUT", b"x")
+        assert (refused.status, refused.body, refused.fields["allow"]) == (405, b"A page.", "GET, HEAD, OPTIONS")
+        assert [daemon.get(f"/it{path}").body for path in ("/own", "/broken")] == [b"my own"] * 2
+
+
 def test_error_pages_stand_in_again_and_again_on_one_connection(start: Start, mount: str, tmp_path: Path) -> None:
     (tmp_path / "users").write_text(f"ada:{ldap_sha1.hash('x')}\n")
     (tmp_path / "page.txt").write_text("Who?")
