@@ -101,15 +101,9 @@ class Server:
     def _mount(self, mount: configuration.Mount) -> Mount:
         section = section_of(mount)
         app = self.kinds[mount.kind](mount.options, mount.prefix)
-        policy = None
-        if mount.policy != PolicyOptions():
-            try:
-                policy = Policy(mount.policy, section)
-                policy.load()
-            except PolicyError as error:
-                raise CannotLoad(f"{mount.origin}: [{section}] {error}") from error
-            if policy.guard:
-                app = Guarded(app, policy.guard)
+        policy = _policy(mount)
+        if policy and policy.guard:
+            app = Guarded(app, policy.guard)
         _load(app, mount.origin, section)
         return Mount(mount.host, mount.prefix, app, policy=policy)
 
@@ -164,6 +158,19 @@ class Server:
             stream.close()
 
 
+def _policy(mount: configuration.Mount) -> Policy | None:
+    """What holds at a mount beside its kind, loaded.  CannotLoad names the section that is wrong."""
+    if mount.policy == PolicyOptions():
+        return None
+    section = section_of(mount)
+    try:
+        policy = Policy(mount.policy, section)
+        policy.load()
+    except PolicyError as error:
+        raise CannotLoad(f"{mount.origin}: [{section}] {error}") from error
+    return policy
+
+
 def _load(app: App | StreamApp, origin: str, section: str) -> None:
     try:
         app.load()
@@ -188,6 +195,13 @@ def foreseen(config: Config, kinds: Mapping[str, type[Any]]) -> list[str]:
                 app.check()
             except AppError as error:
                 found.append(f"{config.origins[section, kind]}: [{section}] {kind}: {error}")
+    for mount in config.mounts:
+        files = filter(None, (mount.policy.auth, *mount.policy.pages.values()))
+        if all(os.access(file, os.R_OK) for file in files):  # else it is for whoever serves to read them
+            try:
+                _policy(mount)
+            except CannotLoad as error:
+                found.append(str(error))
     return found
 
 

@@ -293,6 +293,9 @@ def test_what_cannot_be_kept_is_refused_and_the_old_serves_on(
     plain = SERVER.format(workers=1) + MOUNTS["static"].format(site=site)
     daemon = start(plain)
     daemon.write(plain + option.format(file=site / "file"))
+    checked = daemon.typed("check")
+    assert checked.returncode == 2
+    assert f"[/it] {complaint.format(file=site / 'file')}" in checked.stderr
     told = daemon.reload()
     assert not told["ok"]
     assert f"[/it] {complaint.format(file=site / 'file')}" in str(told)
