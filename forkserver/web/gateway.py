@@ -102,6 +102,7 @@ def call_of(environ: Environ, limit: int) -> Call:
     scheme = environ["wsgi.url_scheme"]
     ends = Ends((environ.get("REMOTE_ADDR", ""), _port(environ, "REMOTE_PORT")), ("", _port(environ, "SERVER_PORT")))
     asked = Asked(head_of(environ, length), environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", ""), scheme)
+    asked.user = environ.get("REMOTE_USER", "").encode("latin-1").decode("utf-8", "replace")
     body = io.BufferedReader(Body(environ["wsgi.input"], length, limit), PORTION)
     return WsgiCall(asked, ends, b"" if length == 0 else cast("BinaryIO", body), time.time())
 

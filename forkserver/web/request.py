@@ -85,6 +85,11 @@ class Request:
         """The address of whoever asks."""
         return self.call.peer[0]
 
+    @property
+    def user(self) -> str:
+        """The name that whoever asks has signed in with, where the server asks for one (`auth`); else ""."""
+        return self.call.asked.user
+
     @cached_property
     def headers(self) -> Headers:
         """The header fields, by name."""

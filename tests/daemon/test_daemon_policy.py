@@ -76,6 +76,17 @@ def test_an_application_is_told_the_user(start: Start, tmp_path: Path) -> None:
     assert json.loads(daemon.get("/open/who", Authorization=basic("zoë", "x")).body) == {}
 
 
+@pytest.mark.parametrize("kind", ["web", "wsgi"])
+def test_a_site_is_told_the_user(start: Start, tmp_path: Path, kind: str) -> None:
+    (tmp_path / "sayings.py").write_text(SITE)
+    (tmp_path / "users").write_text(f"zoë:{ldap_sha1.hash('x')}\n")
+    section = f"{kind} = sayings:site\npath = {tmp_path}\n"
+    daemon = served(start, f"[/it]\n{section}auth = {tmp_path}/users\n[/open]\n{section}")
+    for _ in range(2):
+        assert daemon.get("/it/who", Authorization=basic("zoë", "x")).body == "zoë".encode()
+        assert daemon.get("/open/who", Authorization=basic("zoë", "x")).body == b"nobody"
+
+
 def test_the_users_change_while_it_serves(start: Start, mount: str, tmp_path: Path) -> None:
     users = tmp_path / "users"
     users.write_text(f"ada:{ldap_sha1.hash('old')}\n")
@@ -167,6 +178,11 @@ site.after(lambda request, response: None)
 @site.get("/own")
 def own(request):
     return Response("my own", 404)
+
+
+@site.get("/who")
+def who(request):
+    return request.user or "nobody"
 
 
 @site.get("/raised")
