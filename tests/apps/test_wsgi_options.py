@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from forkserver.apps.variables import variables, variables_text
 from hypothesis import given
 from hypothesis import strategies as st
 
 from forkserver.apps import KINDS
 from forkserver.apps.targets import Target, parse_target
+from forkserver.apps.variables import variables, variables_text
 from forkserver.apps.wsgi import Wsgi
 from forkserver.config import ConfigError, describe, parse
 
