@@ -53,7 +53,7 @@ def _live(name: str, main: Callable[[], int | None]) -> NoReturn:
         try:
             _flush()
         finally:
-            os._exit(status)
+            os._exit(status & 0xFF)  # what is no C int would raise here, and the child return after all
 
 
 def _flush() -> None:
