@@ -250,9 +250,10 @@ h1 {{ margin: 0 0 1rem; font-size: 1.8rem; line-height: 1.2 }}
 """
 
 
-@dataclass(slots=True)
 class ErrorPage(Response):
     """A page of the server's own, in place of which a site may show one of its own."""
+
+    __slots__ = ()
 
 
 def error_response(status: int, detail: str = "", fields: tuple[tuple[str, str], ...] = ()) -> Response:
