@@ -112,7 +112,9 @@ def _parsed(text: str, spec: ModuleSpec) -> Source:
         line = getattr(error, "lineno", None)
         where = f"{spec.origin}:{line}" if line else spec.origin
         raise AppError(f"{spec.name} cannot be imported: {where}: {error.args[0]}") from None
-    return Source(frozenset(_names(table, top=True)), frozenset(_words(tree)))
+    # Where comprehensions have no scope of their own (PEP 709), the table does not say what := binds in them.
+    bound = {node.target.id for node in ast.walk(tree) if isinstance(node, ast.NamedExpr)}
+    return Source(frozenset(_names(table, top=True) | bound), frozenset(_words(tree)))
 
 
 def _names(table: SymbolTable, *, top: bool) -> set[str]:
