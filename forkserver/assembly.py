@@ -25,7 +25,6 @@ from forkserver.http.trust import Trust
 from forkserver.log import ErrorLog, access_writer
 from forkserver.log.format import compile_format
 from forkserver.log.slow import slow_log
-from forkserver.policy import Guarded, Policy, PolicyError
 from forkserver.process.program import CannotLoad, Place
 from forkserver.serving.routing import Mount, Site
 from forkserver.serving.stages import Stream
@@ -36,8 +35,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from forkserver.apps import App
-    from forkserver.apps.stream import StreamApp
+    from forkserver.apps.stream.app import StreamApp
     from forkserver.config.options import Address
+    from forkserver.policy import Policy
     from forkserver.process.scoreboard import Scoreboard, Slot
 
 _UNSIGNED = (1 << 64) - 1
@@ -102,8 +102,8 @@ class Server:
         section = section_of(mount)
         app = self.kinds[mount.kind](mount.options, mount.prefix)
         policy = _policy(mount)
-        if policy and policy.guard:
-            app = Guarded(app, policy.guard)
+        if policy:
+            app = policy.around(app)
         _load(app, mount.origin, section)
         return Mount(mount.host, mount.prefix, app, policy=policy)
 
@@ -162,6 +162,8 @@ def _policy(mount: configuration.Mount) -> Policy | None:
     """What holds at a mount beside its kind, loaded.  CannotLoad names the section that is wrong."""
     if mount.policy == PolicyOptions():
         return None
+    from forkserver.policy import Policy, PolicyError  # noqa: PLC0415 - who has no rules need not wait for it
+
     section = section_of(mount)
     try:
         policy = Policy(mount.policy, section)

@@ -164,7 +164,8 @@ def test_the_master_alone_loads_no_http() -> None:
 
 LIGHT = """
 import sys
-import forkserver.apps
+from forkserver.apps import KINDS
+dict(KINDS)
 assert "forkserver.web" not in sys.modules
 print(*sorted({"asyncio", "http.server", "twisted"} & set(sys.modules)))
 import forkserver.web
@@ -176,3 +177,23 @@ def test_kinds_load_no_loop_and_no_api_before_one_is_served() -> None:
     """Who serves no site does not wait for it, and who writes one waits for no library that is not used."""
     told = subprocess.run([sys.executable, "-c", LIGHT], cwd=ROOT, capture_output=True, text=True, check=True)
     assert told.stdout.split() == []
+
+
+PLAIN = """
+import sys
+from forkserver import assembly, config
+from forkserver.apps import KINDS
+made = config.parse("[/]\\nstatic = /\\n", "server.ini", KINDS)
+assembly.Server(lambda: made, KINDS).load(made)
+rooms = ("forkserver.policy", "forkserver.web", "forkserver.apps.")
+print(*sorted(name for name in sys.modules if name.startswith(rooms)))
+"""
+
+
+def test_a_start_waits_for_no_kind_and_no_rules_that_nobody_has() -> None:
+    told = subprocess.run([sys.executable, "-c", PLAIN], cwd=ROOT, capture_output=True, text=True, check=True)
+    others = ("cgi", "redirect", "web", "wsgi", "stream.handler", "stream.protocol", "stream.loops", "stream.reactors")
+    loaded = told.stdout.split()
+    assert "forkserver.apps.static" in loaded
+    assert [name for name in loaded if name.removeprefix("forkserver.apps.").startswith(others)] == []
+    assert [name for name in loaded if not name.startswith("forkserver.apps.")] == []

@@ -153,8 +153,7 @@ class _Assembly:
 
     def mount(self, host: str, prefix: str, section: Section) -> list[Mount]:
         """The mount of a section, when nothing is wrong with it."""
-        kinds = {name: kind for name, kind in self.kinds.items() if not transports(kind)}
-        kind = self.kind(section, kinds)
+        kind = self.kind(section, "")
         if kind is None:
             return []
         made = self.options(section, section_of(Mount(host, prefix, kind, None)), kind, PolicyOptions)
@@ -178,8 +177,7 @@ class _Assembly:
 
     def stream(self, transport: str, places: tuple[Address, ...], section: Section) -> list[Stream]:
         """The stream of a section, when nothing is wrong with it."""
-        kinds = {name: kind for name, kind in self.kinds.items() if transport in transports(kind)}
-        kind = self.kind(section, kinds)
+        kind = self.kind(section, transport)
         if kind is None:
             return []
         made = self.options(section, Stream(transport, places, kind, None).name, kind)
@@ -206,11 +204,17 @@ class _Assembly:
             self.complaints.add(section.where, str(error), name)
             return None
 
-    def kind(self, section: Section, kinds: Kinds) -> str | None:
-        """The one kind that a section names; None and a complaint when there is none or more."""
-        named = [key for key in kinds if any(entry.key == key for entry in section.entries)]
+    def kind(self, section: Section, transport: str) -> str | None:
+        """The one kind that a section names; None and a complaint when there is none or more.
+
+        `transport` is that of a stream's section, "" for a mount.  Kinds that no section names are not looked at,
+        unless there is something to complain of.
+        """
+        given = {entry.key for entry in section.entries}
+        named = [key for key in self.kinds if key in given and fits(self.kinds[key], transport)]
         if len(named) == 1:
             return named[0]
+        kinds = {name: kind for name, kind in self.kinds.items() if fits(kind, transport)}
         meant = self.strangers(section, kinds)
         if named:
             why = f"{' and '.join(named)} exclude each other; a section serves one thing"
@@ -272,10 +276,10 @@ class _Assembly:
             return WRONG
 
 
-def transports(kind: type[Any]) -> tuple[str, ...]:
-    """The streams in whose sections a kind stands; none: it is mounted."""
-    found: tuple[str, ...] = getattr(kind, "transports", ())
-    return found
+def fits(kind: type[Any], transport: str) -> bool:
+    """Whether a kind stands in the sections of such streams, or, where `transport` is "", in mounts."""
+    transports: tuple[str, ...] = getattr(kind, "transports", ())
+    return transport in transports if transport else not transports
 
 
 def wrong_name(name: str) -> str:

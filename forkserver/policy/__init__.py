@@ -24,9 +24,10 @@ from forkserver.policy.guard import Guard, Guarded
 from forkserver.policy.rate import Bucket
 
 if TYPE_CHECKING:
+    from forkserver.apps.app import App
     from forkserver.config.policy import PolicyOptions
 
-__all__ = ["Encode", "Guarded", "Policy", "PolicyError", "Purse"]
+__all__ = ["Encode", "Policy", "PolicyError", "Purse"]
 
 
 class Purse(Protocol):
@@ -75,6 +76,10 @@ class Policy:
         for status, path in self.options.pages.items():
             with _of(f"error_{status}"), open(path, "rb") as file:
                 self._pages[status] = (file.read(), media_type(os.fsencode(path), "utf-8"))
+
+    def around(self, app: App) -> App:
+        """The application as it is to be called: behind a guard, where a password is asked for."""
+        return Guarded(app, self.guard) if self.guard else app
 
     def employ(self, purse: Purse, tell: Callable[[str], None]) -> None:
         """In each worker, before the first request: where rates are counted, and what takes what there is to say."""

@@ -7,13 +7,16 @@ how an application is called.
 from __future__ import annotations
 
 from collections import deque
+from typing import TYPE_CHECKING, TypeAlias
 
 from forkserver.http.forwarded import Passed
 from forkserver.http.memo import Memo
 from forkserver.http.request import Asked, Head
-from forkserver.policy import Policy
 from forkserver.serving.reply import Reply
 from forkserver.serving.routing import Mount
+
+if TYPE_CHECKING:
+    from forkserver.policy import Policy
 
 ENTRIES = 512
 MEMORY = 4 << 20  # bytes
@@ -67,7 +70,7 @@ class Shape:
 
 
 # All that the shape of a reply depends on: status, fields, length as declared and as it is, the request's manner.
-ShapeKey = tuple[int, tuple[tuple[str, str], ...], int | None, int, tuple[bool, int, bool, Policy | None]]
+ShapeKey: TypeAlias = "tuple[int, tuple[tuple[str, str], ...], int | None, int, tuple[bool, int, bool, Policy | None]]"
 
 
 def memo_of_requests() -> Memo[bytes, Known]:

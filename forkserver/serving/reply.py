@@ -10,10 +10,13 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from forkserver.http.request import Head
 from forkserver.http.response import LAST_CHUNK, Body, FileSlice, Response, Verbatim, bodied, chunk, head_parts
-from forkserver.policy import Encode
+
+if TYPE_CHECKING:
+    from forkserver.policy import Encode
 
 JOINED = 64 << 10  # bytes of a body that leave in one piece with their head
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from forkserver.apps.app import App
 from forkserver.http.request import Head
-from forkserver.policy import Policy
 from forkserver.serving.pace import Pace
+
+if TYPE_CHECKING:
+    from forkserver.policy import Policy
 
 _SLASHES = re.compile("//+")
 EVERY = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})  # of an application that takes any
