@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import os
 import select
-import time
-import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, BinaryIO
 
-from forkserver.apps.app import BrokenReply
-from forkserver.http.response import Elsewhere, FileSlice, Response, bodied, error_response, has_body
+from forkserver.http.response import Elsewhere, Response, bodied, error_response, has_body
 from forkserver.serving.call import Call
 from forkserver.serving.clock import Clock
 from forkserver.serving.connection import Connection, State
 from forkserver.serving.crew import Crew
 from forkserver.serving.delivery import Delivery
 from forkserver.serving.known import Known, Shape, ShapeKey, memo_of_requests, memo_of_shapes
-from forkserver.serving.reply import Reply, discard
+from forkserver.serving.performing import Performing
+from forkserver.serving.reply import discard
 from forkserver.serving.timeout import RequestTimeout
 from forkserver.serving.watch import Watch
 
@@ -30,7 +28,7 @@ if TYPE_CHECKING:
     from forkserver.serving.outside import Loop
 
 
-class Calls:
+class Calls(Performing):
     """All calls of one worker."""
 
     def __init__(
@@ -99,7 +97,7 @@ class Calls:
                 self.delivery.abort(connection, str(error))
                 return
             if sent != len(wire):
-                self._half_sent(connection, shape.reply(known, wire, len(content), sent), sent)
+                self.delivery.half_sent(connection, shape.reply(known, wire, len(content), sent), sent)
                 return
             line = known.lines.get((connection.peer, shape)) if known.second == clock.second else None
             if line is None:
@@ -131,19 +129,13 @@ class Calls:
 
     def _learn(self, connection: Connection, key: ShapeKey, response: Response) -> None:
         """A reply of a shape that is not among the young: the long way, and it is kept for the next time."""
-        bodied = connection.head is not None and has_body(connection.head.line.method, response.status)
+        plain = connection.head is not None and has_body(connection.head.line.method, response.status)
         policy = connection.mount.policy if connection.mount else None
         alike = policy is None or policy.alike(response)
         known = self.shapes.find(key)
         reply = self.delivery.answer(connection, response)
-        if known is None and alike and bodied and reply.keep and not reply.source:
+        if known is None and alike and plain and reply.keep and not reply.source:
             self.shapes.put(key, Shape(reply))
-
-    def _half_sent(self, connection: Connection, reply: Reply, sent: int) -> None:
-        """The socket did not take it whole."""
-        connection.reply = reply
-        connection.enter(State.WRITING, self.clock.now)
-        connection.moved = sent
 
     def _note(self, connection: Connection, known: Known, shape: Shape, wire: bytes, size: int) -> None:
         """Log a reply for a peer that had none like it in this second."""
@@ -155,51 +147,6 @@ class Calls:
         """Another thread has it, or will."""
         call.connection.call = call
         call.connection.enter(State.RUNNING, self.clock.now)
-
-    # In whichever thread.
-
-    def perform(self, call: Call) -> None:
-        """Run the application to the end of its answer; whatever it raises is kept in the call."""
-        try:
-            response = call.mount.app.respond(call)
-            body = response.body
-            if call.response is None and isinstance(body, (bytes, FileSlice, tuple)):
-                call.response = response
-                call.whole = True
-            else:
-                self._gather(call, response, body)  # type: ignore[arg-type]  # what else it may be is iterable
-        except (RequestTimeout, ConnectionAbortedError) as error:
-            if not (call.expired or call.gone):  # it was not we who raised it
-                self._complain(call)
-            call.failed(error)
-        except BrokenReply as error:  # it has told why
-            call.failed(error)
-        except BaseException as error:  # the application's trouble, of whatever kind, and this request's
-            self._complain(call)  # before anybody sees that it failed
-            call.failed(error)
-
-    def complain(self, why: str) -> None:
-        """Of an application."""
-        self.log.error(why)
-
-    def _complain(self, call: Call) -> None:
-        self.log.error(f"{call.head.line.text!r} failed", traceback=traceback.format_exc())
-
-    def _gather(self, call: Call, response: Response, body: Iterable[bytes]) -> None:
-        """Take the pieces of a body as they are made; it is closed in any case, here and once (PEP 3333)."""
-        try:
-            if call.response is None:
-                call.open(response)
-            if bodied(call.head.line.method, response):
-                for piece in body:
-                    call.put(piece)
-            call.whole = True
-        finally:
-            close = getattr(body, "close", None)
-            if close:
-                if call.whole and self.crew.call is not call:
-                    self.crew.notice(call)  # the client need not wait for that
-                close()
 
     # The leader looks at calls.
 
@@ -279,7 +226,7 @@ class Calls:
             return
         call.told = True
         had, what = (call.began, "took too long") if call.began else (call.queued, "waited for a thread for too long")
-        self.log.error(f"{call.head.line.text!r} {what}: given up after {time.monotonic() - had:.1f} s")
+        self.log.error(f"{call.head.line.text!r} {what}: given up after {self.clock.now - had:.1f} s")
 
     def _reply(self, call: Call, response: Response) -> None:
         """Answer with what there is: as one piece when that is all, else with more to follow."""

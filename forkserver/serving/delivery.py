@@ -94,6 +94,12 @@ class Delivery:
             )
             self.replies.keep(raw, ready)
 
+    def half_sent(self, connection: Connection, reply: Reply, sent: int) -> None:
+        """The socket took only so many bytes of a reply that was sent in one go: the rest goes the long way."""
+        connection.reply = reply
+        connection.enter(State.WRITING, self.clock.now)
+        connection.moved = sent
+
     def flush(self, connection: Connection) -> None:
         """Send what the socket takes; once all is out, log it and go on."""
         try:

@@ -51,7 +51,6 @@ class Visit:
     status: int = DONE
     why: str = ""  # it was ended by us, and not by its handler
     thread: int = 0  # that it is handled in, by its identifier
-    hopeless: bool = False  # past all limits, and reported
 
     @property
     def peer(self) -> tuple[str, int]:

@@ -164,9 +164,7 @@ class Worker(Parts):
     def _half_sent(self, connection: Connection, ready: Ready, received: int, sent: int) -> None:
         """The socket did not take a ready reply whole: the rest goes the long way."""
         connection.began, connection.received = self.clock.wall, received
-        connection.reply = ready.reply(sent)
-        connection.enter(State.WRITING, self.clock.now)
-        connection.moved = sent
+        self.delivery.half_sent(connection, ready.reply(sent), sent)
         self.connections.watch(connection)
 
     # What else may be ready.
