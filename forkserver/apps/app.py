@@ -61,5 +61,10 @@ class BrokenReply(Exception):  # noqa: N818 - a fact, of which the log knows the
     """Raised by a blocking application that cannot go on with its reply, and has told its `errors` why."""
 
 
+def place_of(prefix: str) -> str:
+    """A prefix, or another path of UTF-8 bytes as latin-1, as a person would write it: `/`, `/shop`."""
+    return prefix.encode("latin-1").decode("utf-8", "replace") or "/"
+
+
 class AppError(Exception):
     """The application of a section cannot be loaded; the text says why."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from forkserver.apps.app import AppError
+from forkserver.apps.app import AppError, place_of
 from forkserver.apps.foreseeing import foresee
 from forkserver.apps.loading import a_thing, load_target
 from forkserver.apps.targets import env_option, parse_target, path_option, target
@@ -49,7 +49,7 @@ class Web:
     def __init__(self, options: WebOptions, prefix: str) -> None:
         """`prefix` is the mount's, without a slash at its end."""
         self.options = options
-        self.place = prefix.encode("latin-1").decode("utf-8", "replace") or "/"
+        self.place = place_of(prefix)
 
     def check(self) -> None:
         """Raises AppError when there is no site by what can be seen without running it."""

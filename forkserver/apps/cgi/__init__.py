@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 
+from forkserver.apps.app import place_of
 from forkserver.apps.cgi import shebang
 from forkserver.apps.cgi.options import CgiOptions
 from forkserver.apps.cgi.output import answer
@@ -43,7 +44,7 @@ class Cgi:
     def __init__(self, options: CgiOptions, prefix: str) -> None:
         """`prefix` is the mount's, without a slash at its end."""
         self.options = options
-        self.place = prefix.encode("latin-1").decode("utf-8", "replace") or "/"
+        self.place = place_of(prefix)
         self.scripts = Scripts(options.cgi, options.symlinks, options.hidden)
         self.root = os.fsencode(options.document_root) or self.scripts.folder
         self.base = base_of(options.env)
@@ -78,7 +79,7 @@ class Cgi:
         except Forbidden as error:
             self._say(str(error))
             return error_response(403)
-        errors = Errors(f"[{_shown(request.script + script.name)}]", self.log)
+        errors = Errors(f"[{place_of(request.script + script.name)}]", self.log)
         if not self._wait_for_turn(request):
             errors.write(f"{self.options.processes} processes run already\n")
             return _later()
@@ -131,10 +132,6 @@ class Cgi:
             self.cold.add(script.file)
             self._say(f"{os.fsdecode(script.file)} names no Python that can be kept warm; it is executed")
         return found
-
-
-def _shown(name: str) -> str:
-    return name.encode("latin-1").decode("utf-8", "replace") or "/"
 
 
 def _later() -> Response:

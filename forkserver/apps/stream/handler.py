@@ -15,13 +15,13 @@ from types import ModuleType
 from typing import Any, cast
 
 from forkserver.apps.app import AppError
-from forkserver.apps.foreseeing import foresee
 from forkserver.apps.loading import a_thing, load_target
 from forkserver.apps.stream import options
 from forkserver.apps.stream.app import Host
+from forkserver.apps.stream.named import Named
 from forkserver.apps.stream.server import HandlerServer
 from forkserver.apps.stream.signatures import refuse_wrong_signature
-from forkserver.apps.targets import env_option, parse_target, path_option, target
+from forkserver.apps.targets import env_option, path_option, target
 from forkserver.config.options import option
 
 UNIX = ("unix", 0)  # stands for a client's address where code wants a host and a port
@@ -52,22 +52,14 @@ class HandlerOptions:
     access_log: bool = options.log_option()
 
 
-class Handler:
+class Handler(Named):
     """One handler, in one section."""
 
     Options = HandlerOptions
-    transports = ("tcp", "udp")
+    kind = "handler"
+    attribute = "Handler"
     shared = True
     blocking = True
-
-    def __init__(self, options: HandlerOptions, transport: str, place: str) -> None:
-        self.options, self.transport, self.place = options, transport, place
-        self.target = parse_target(options.handler, "Handler")
-        self.name = self.target.name
-
-    def check(self) -> None:
-        """Raises AppError when there is none by what can be seen without running it."""
-        foresee(self.target, self.options.path)
 
     def load(self) -> None:
         """Raises AppError when there is no handler to be had."""

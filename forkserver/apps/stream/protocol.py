@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from forkserver.apps.foreseeing import foresee
 from forkserver.apps.loading import load_target
 from forkserver.apps.stream import options
 from forkserver.apps.stream.app import Handed, Host
-from forkserver.apps.targets import env_option, parse_target, path_option, target
+from forkserver.apps.stream.named import Named
+from forkserver.apps.targets import env_option, path_option, target
 from forkserver.config.options import option
 
 LOOPS, REACTORS = "forkserver.apps.stream.loops", "forkserver.apps.stream.reactors"
@@ -43,26 +43,18 @@ class ProtocolOptions:
     access_log: bool = options.log_option()
 
 
-class Protocol:
+class Protocol(Named):
     """One factory, in one section.
 
     What it imports may make a loop or a reactor, with descriptors that a fork must not share.
     """
 
     Options = ProtocolOptions
-    transports = ("tcp", "udp")
+    kind = "protocol"
+    attribute = "factory"
     shared = False
     blocking = False
-
-    def __init__(self, options: ProtocolOptions, transport: str, place: str) -> None:
-        self.options, self.transport, self.place = options, transport, place
-        self.target = parse_target(options.protocol, "factory")
-        self.name = self.target.name
-        self._engine: Any = None
-
-    def check(self) -> None:
-        """Raises AppError when there is none by what can be seen without running it."""
-        foresee(self.target, self.options.path)
+    _engine: Any = None
 
     def load(self) -> None:
         """Raises AppError when there is no factory to be had."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from forkserver.apps.app import place_of
 from forkserver.apps.errorlines import Errors, to_stderr
 from forkserver.apps.foreseeing import foresee
 from forkserver.apps.metavariables import tell_length
@@ -36,7 +37,7 @@ class Wsgi:
     def __init__(self, options: WsgiOptions, prefix: str) -> None:
         """`prefix` is the mount's, without a slash at its end."""
         self.options = options
-        self.place = prefix.encode("latin-1").decode("utf-8", "replace") or "/"
+        self.place = place_of(prefix)
         self.employ(threads=1, errors=to_stderr)
 
     def check(self) -> None:
