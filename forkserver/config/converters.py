@@ -138,14 +138,22 @@ def path(text: str, folder: str) -> str:
     return os.path.normpath(os.path.join(os.path.abspath(folder), text))
 
 
-def existing_folder(text: str, folder: str) -> str:
-    """The absolute path of a folder that is there."""
-    place = path(text, folder)
-    if not os.path.exists(place):
-        raise ValueError(f"no such folder: {place}")
-    if not os.path.isdir(place):
-        raise ValueError(f"not a folder: {place}")
-    return place
+def existing(what: str, holds: Callable[[str], bool]) -> Convert[str]:
+    """The absolute path of a file, or of a folder, that is there."""
+
+    def convert(text: str, folder: str) -> str:
+        place = path(text, folder)
+        if not os.path.exists(place):
+            raise ValueError(f"no such {what}: {place}")
+        if not holds(place):
+            raise ValueError(f"not a {what}: {place}")
+        return place
+
+    return convert
+
+
+existing_folder = existing("folder", os.path.isdir)
+existing_file = existing("file", os.path.isfile)
 
 
 def optional(convert: Convert[str]) -> Convert[str]:

@@ -6,13 +6,12 @@ kept; that is the room `policy`.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
-from forkserver.config.converters import boolean, integer, listing, optional, path, pieces, quoted, size, text
+from forkserver.config.converters import boolean, existing_file, integer, listing, optional, pieces, quoted, size, text
 from forkserver.config.networks import trusted
 from forkserver.config.options import MANY, option
 
@@ -68,16 +67,6 @@ def _change(line: str) -> Change:
 
 def changes_text(given: tuple[Change, ...]) -> str:
     return "\n".join(map(str, given))
-
-
-def existing_file(text: str, folder: str) -> str:
-    """The absolute path of a file that is there."""
-    place = path(text, folder)
-    if not os.path.exists(place):
-        raise ValueError(f"no such file: {place}")
-    if not os.path.isfile(place):
-        raise ValueError(f"not a file: {place}")
-    return place
 
 
 def codings(text: str, folder: str) -> tuple[str, ...]:
