@@ -14,9 +14,7 @@ from forkserver.apps.files import Root, Signature, signature
 from forkserver.http import ranges
 from forkserver.http.conditions import FIELDS, judge, range_holds
 from forkserver.http.request import Request
-from forkserver.http.response import FileSlice, Response, error_response
-
-Fields = tuple[tuple[str, str], ...]
+from forkserver.http.response import Fields, FileSlice, Response, error_response
 
 
 @dataclass(slots=True)

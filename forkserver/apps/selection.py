@@ -11,9 +11,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from forkserver.apps.files import Missing, Place, Root, Signature, open_same, read_same, signature
-from forkserver.apps.representation import Fields, Representation
+from forkserver.apps.representation import Representation
 from forkserver.http.mediatypes import media_type
-from forkserver.http.response import http_date
+from forkserver.http.response import Fields, http_date
 
 SMALL = 128 << 10  # bytes; a larger file is not read into memory but left to the kernel to send
 SETTLED = 2.0  # seconds; the coarsest clock that file systems stamp changes with (FAT) has that grain

@@ -27,6 +27,7 @@ __all__ = [
     "Body",
     "Elsewhere",
     "ErrorPage",
+    "Fields",
     "FileSlice",
     "OpenFile",
     "Response",
@@ -38,6 +39,8 @@ __all__ = [
     "head_parts",
     "http_date",
     "parse_date",
+    "value_of",
+    "without",
 ]
 
 
@@ -58,6 +61,7 @@ class FileSlice:
     length: int
 
 
+Fields = tuple[tuple[str, str], ...]  # names and values, in the order to be sent
 Body = bytes | FileSlice | tuple[bytes | FileSlice, ...] | Iterable[bytes]
 
 
@@ -214,6 +218,18 @@ def _line(name: str, value: str) -> str:
     if not FIELD_VALUE.fullmatch(value):
         raise ValueError(f"{value!r} cannot be the value of {name}")
     return f"{name}: {value}\r\n"
+
+
+def value_of(fields: Fields, name: str) -> str | None:
+    """The value of a field, `name` in lower case; repeated ones joined (RFC 9110 section 5.3); None for none."""
+    found = [value for key, value in fields if key.lower() == name]
+    return ", ".join(found) if found else None
+
+
+def without(fields: Fields, *names: str) -> Fields:
+    """All fields but those of these names, in any case."""
+    unwanted = {name.lower() for name in names}
+    return tuple(field for field in fields if field[0].lower() not in unwanted)
 
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"  # RFC 9110 section 15.2.1; it needs no fields

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from forkserver.http.mediatypes import media_type
 from forkserver.http.request import Head
-from forkserver.http.response import ErrorPage, Response, error_response
+from forkserver.http.response import ErrorPage, Response, error_response, without
 from forkserver.policy.access import Access
-from forkserver.policy.auth import AuthError, credentials
+from forkserver.policy.auth import AuthError, credentials_of
 from forkserver.policy.compression import Compression, Encode
-from forkserver.policy.fields import FieldChanges, without
+from forkserver.policy.fields import FieldChanges
 from forkserver.policy.guard import Guard, Guarded
 from forkserver.policy.rate import Bucket
 
@@ -103,7 +103,7 @@ class Policy:
 
     def user(self, head: Head) -> str:
         """The name that a client gave, right or wrong, in UTF-8 bytes as latin-1; "" where none is asked for."""
-        pair = credentials(head.fields.values.get("authorization")) if self.guard else None
+        pair = credentials_of(head) if self.guard else None
         return pair[0].encode().decode("latin-1") if pair else ""
 
     def alike(self, response: Response) -> bool:

@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import Any
 
 from forkserver.http.memo import Memo
+from forkserver.http.request import Head
 
 _BASIC = re.compile(r"[Bb][Aa][Ss][Ii][Cc] +([A-Za-z0-9+/_-]+={0,2})")
 SCHEMES = ("bcrypt", "apr_md5_crypt", "ldap_sha1", "sha256_crypt", "sha512_crypt")  # of htpasswd(1), but for plain text
@@ -39,6 +40,11 @@ def credentials(text: str | None) -> tuple[str, str] | None:
         return None
     name, colon, password = pair.partition(":")
     return (name, password) if colon and pair.isprintable() else None
+
+
+def credentials_of(head: Head) -> tuple[str, str] | None:
+    """Those of a request."""
+    return credentials(head.fields.values.get("authorization"))
 
 
 class Users:

@@ -12,9 +12,8 @@ from functools import partial
 
 from forkserver.http.codings import CODINGS, acceptable
 from forkserver.http.request import Head
-from forkserver.http.response import FileSlice, Response
+from forkserver.http.response import Fields, FileSlice, Response, value_of, without
 from forkserver.policy.encoders import ENCODERS, Encoder, available
-from forkserver.policy.fields import Fields, value_of, without
 
 Encode = Callable[[Iterable[bytes]], Iterator[bytes]]
 

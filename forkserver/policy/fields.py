@@ -9,12 +9,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from forkserver.http.memo import Memo
-from forkserver.http.response import head_parts
+from forkserver.http.response import Fields, head_parts, without
 
 if TYPE_CHECKING:
     from forkserver.config.policy import Change
-
-Fields = tuple[tuple[str, str], ...]
 
 
 class FieldChanges:
@@ -41,15 +39,3 @@ class FieldChanges:
             if sign != "-":
                 fields = (*fields, (name, value))
         return fields
-
-
-def value_of(fields: Fields, name: str) -> str | None:
-    """The value of a field, `name` in lower case; repeated ones joined (RFC 9110 section 5.3); None for none."""
-    found = [value for key, value in fields if key.lower() == name]
-    return ", ".join(found) if found else None
-
-
-def without(fields: Fields, *names: str) -> Fields:
-    """All fields but those of these names, in any case."""
-    unwanted = {name.lower() for name in names}
-    return tuple(field for field in fields if field[0].lower() not in unwanted)

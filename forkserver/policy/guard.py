@@ -13,7 +13,7 @@ from typing import cast
 from forkserver.apps.app import App, BlockingApp
 from forkserver.http.request import Head, Request
 from forkserver.http.response import Response, error_response, head_parts
-from forkserver.policy.auth import AuthError, Users, credentials
+from forkserver.policy.auth import AuthError, Users, credentials_of
 
 LOOK = 1.0  # seconds for which the file of users is not looked at again
 
@@ -38,7 +38,7 @@ class Guard:
                 self.users.refresh()
             except AuthError as error:
                 self.tell(f"the users that were known before stay: {error}")
-        return None if credentials(head.fields.values.get("authorization")) else self.refusal()
+        return None if credentials_of(head) else self.refusal()
 
     def refusal(self) -> Response:
         return error_response(401, "", self._challenge)
@@ -65,7 +65,7 @@ class Guarded:
 
     def respond(self, request: Request) -> Response:
         """The application's answer, or the guard's."""
-        pair = credentials(request.head.fields.values.get("authorization"))
+        pair = credentials_of(request.head)
         users = self.guard.users
         if pair is None or not (users.known(pair) or users.check(pair)):
             return self.guard.refusal()

@@ -14,10 +14,9 @@ from collections.abc import Mapping
 from forkserver.http import ranges
 from forkserver.http.conditions import FIELDS, judge, range_holds
 from forkserver.http.mediatypes import media_type
-from forkserver.http.response import FileSlice, http_date
+from forkserver.http.response import Fields, FileSlice, http_date
 from forkserver.web.errors import HTTPError, NotFound
 
-Fields = tuple[tuple[str, str], ...]
 Answer = tuple[int, Fields, "FileSlice | bytes"]  # status, fields that are added, body
 
 # There is nothing of this name, or nothing that may be read: to the client these are one.

@@ -11,13 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from forkserver.http.response import FIELD_NAME, FIELD_VALUE, OWNED, Body, ErrorPage
+from forkserver.http.response import FIELD_NAME, FIELD_VALUE, OWNED, Body, ErrorPage, Fields, value_of, without
 from forkserver.http.response import Response as Answer
 from forkserver.web.cookies import Cookie
 from forkserver.web.events import Event, encoded_events
 from forkserver.web.files import File
 
-Fields = tuple[tuple[str, str], ...]
 Pieces = Iterable[bytes] | Iterable[str]
 
 TEXT = "text/plain; charset=utf-8"
@@ -38,19 +37,19 @@ class ResponseHeaders(MutableMapping[str, str]):
         self._response = response
 
     def __getitem__(self, name: str) -> str:
-        values = [value for other, value in self._response.fields if other.lower() == name.lower()]
-        if not values:
+        value = value_of(self._response.fields, name.lower())
+        if value is None:
             raise KeyError(name)
-        return ", ".join(values)
+        return value
 
     def __setitem__(self, name: str, value: str) -> None:
         """Put in place of what there is.  ValueError for what cannot be sent (RFC 9110 section 5)."""
-        self._response.fields = (*self._without(name), checked(name, value))
+        self._response.fields = (*without(self._response.fields, name), checked(name, value))
 
     def __delitem__(self, name: str) -> None:
         if name not in self:
             raise KeyError(name)
-        self._response.fields = self._without(name)
+        self._response.fields = without(self._response.fields, name)
 
     def __iter__(self) -> Iterator[str]:
         return iter({name.lower(): name for name, _ in self._response.fields}.values())
@@ -61,9 +60,6 @@ class ResponseHeaders(MutableMapping[str, str]):
     def add(self, name: str, value: str) -> None:
         """Put beside what there is, in a line of its own.  ValueError as above."""
         self._response.fields = (*self._response.fields, checked(name, value))
-
-    def _without(self, name: str) -> Fields:
-        return tuple([field for field in self._response.fields if field[0].lower() != name.lower()])
 
 
 def checked(name: str, value: str) -> tuple[str, str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from forkserver.config.policy import changes, changes_text
-from forkserver.policy.fields import FieldChanges, value_of, without
+from forkserver.http.response import value_of, without
+from forkserver.policy.fields import FieldChanges
 
 FIELDS = (("Content-Type", "text/html"), ("X-Powered-By", "a"), ("Set-Cookie", "a=1"), ("x-powered-by", "b"))
 
