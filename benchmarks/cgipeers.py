@@ -10,7 +10,7 @@ import http.server
 import sys
 
 from .cgipeer import CgiPeer
-from .peer import WORKERS, other_user
+from .peer import WORKERS
 from .peers import Apache, Forkserver
 
 
@@ -34,36 +34,14 @@ class ModCgi(CgiPeer, Apache):
     name = "Apache mod_cgi"
     setup = "prefork MPM, mod_cgi, MaxKeepAliveRequests 0; as many processes as there are clients"
 
-    def command(self) -> list[str]:
-        user = other_user()
-        loaded = "\n".join(
-            f"LoadModule {name}_module {self.modules}/mod_{name}.so"
-            for name in ("mpm_prefork", "authz_core", "alias", "cgi")
-        )
-        config = self.write(
-            "apache.conf",
-            f"""{loaded}
-{f"User {user[0]}" if user else ""}
-{f"Group {user[1]}" if user else ""}
-ServerRoot {self.folder}
-ServerName localhost
-DefaultRuntimeDir {self.folder}
-PidFile {self.folder}/apache.pid
-Listen 127.0.0.1:{self.port}
-ErrorLog {self.folder}/error.log
-LogLevel crit
-LogFormat "%h %l %u %t \\"%r\\" %>s %O \\"%{{Referer}}i\\" \\"%{{User-Agent}}i\\"" combined
-CustomLog {self.access_log} combined
-KeepAlive On
-KeepAliveTimeout 75
-MaxKeepAliveRequests 0
-ScriptAlias /cgi-bin/ {self.site}/cgi-bin/
+    loaded = ("mpm_prefork", "authz_core", "alias", "cgi")
+    pool = ""
+
+    def content(self) -> str:
+        return f"""ScriptAlias /cgi-bin/ {self.site}/cgi-bin/
 <Directory {self.site}/cgi-bin>
   Require all granted
-</Directory>
-""",
-        )
-        return [str(self.found()), "-DFOREGROUND", "-f", config]
+</Directory>"""
 
 
 class PythonCgi(CgiPeer):

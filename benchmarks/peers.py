@@ -100,6 +100,18 @@ class Apache(Peer):
     setup = "event MPM, 2 processes of 64 threads, EnableSendfile on, MaxKeepAliveRequests 0"
     version_flag = "-v"
     modules = "/usr/lib/apache2/modules"
+    loaded: tuple[str, ...] = ("mpm_event", "authz_core", "mime")
+    pool = f"""TypesConfig /dev/null
+AddType text/plain .txt
+ServerLimit {WORKERS}
+StartServers {WORKERS}
+ThreadLimit 64
+ThreadsPerChild 64
+MaxRequestWorkers {64 * WORKERS}
+MinSpareThreads 1
+MaxSpareThreads {64 * WORKERS}
+AsyncRequestWorkerFactor 40
+EnableSendfile On"""
 
     def content(self) -> str:
         """The part of the configuration that says what is served."""
@@ -111,9 +123,7 @@ class Apache(Peer):
 
     def command(self) -> list[str]:
         user = other_user()
-        loaded = "\n".join(
-            f"LoadModule {name}_module {self.modules}/mod_{name}.so" for name in ("mpm_event", "authz_core", "mime")
-        )
+        loaded = "\n".join(f"LoadModule {name}_module {self.modules}/mod_{name}.so" for name in self.loaded)
         config = self.write(
             "apache.conf",
             f"""{loaded}
@@ -128,20 +138,10 @@ ErrorLog {self.folder}/error.log
 LogLevel crit
 LogFormat "%h %l %u %t \\"%r\\" %>s %O \\"%{{Referer}}i\\" \\"%{{User-Agent}}i\\"" combined
 CustomLog {self.access_log} combined
-TypesConfig /dev/null
-AddType text/plain .txt
-ServerLimit {WORKERS}
-StartServers {WORKERS}
-ThreadLimit 64
-ThreadsPerChild 64
-MaxRequestWorkers {64 * WORKERS}
-MinSpareThreads 1
-MaxSpareThreads {64 * WORKERS}
-AsyncRequestWorkerFactor 40
 KeepAlive On
 KeepAliveTimeout 75
 MaxKeepAliveRequests 0
-EnableSendfile On
+{self.pool}
 {self.content()}
 """,
         )
