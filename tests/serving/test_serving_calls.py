@@ -144,6 +144,15 @@ class Gate:
         self.there.release()
         assert self.let.acquire(timeout=PATIENCE)
 
+    def before(self, body: bytes) -> Respond:
+        """An application that waits here, and then answers."""
+
+        def respond(request: Request) -> Response:
+            self.wait()
+            return text(body)
+
+        return respond
+
     def reached(self) -> None:
         assert self.there.acquire(timeout=PATIENCE), "it does not come so far"
 
@@ -682,12 +691,7 @@ def test_a_socket_that_has_room_just_then_does_not_end_the_worker() -> None:
 
 def test_with_one_thread_it_is_told_as_soon_as_the_application_returns() -> None:
     gate = Gate()
-
-    def respond(request: Request) -> Response:
-        gate.wait()
-        return text(b"never")
-
-    with Company(respond, threads=1, limits=AT_ONCE) as company:
+    with Company(gate.before(b"never"), threads=1, limits=AT_ONCE) as company:
         company.hear(GET)
         gate.reached()
         while not (call := company.crew.call):
@@ -731,12 +735,7 @@ def test_with_one_thread_whoever_goes_on_is_told_at_the_next_piece() -> None:
 
 def test_one_that_has_waited_for_a_thread_for_too_long() -> None:
     gate = Gate()
-
-    def respond(request: Request) -> Response:
-        gate.wait()
-        return text(b"late")
-
-    with Company(respond, slow=True) as company:
+    with Company(gate.before(b"late"), slow=True) as company:
         others = [company.call(lambda call: gate.wait()) for _ in range(2)]
         for other in others:
             other.queued = time.monotonic()
@@ -757,12 +756,7 @@ def test_one_that_has_waited_for_a_thread_for_too_long() -> None:
 
 def test_one_that_does_not_end_has_the_process_replaced() -> None:
     gate = Gate()
-
-    def respond(request: Request) -> Response:
-        gate.wait()
-        return text(b"")
-
-    with Company(respond, limits=AT_ONCE) as company:
+    with Company(gate.before(b""), limits=AT_ONCE) as company:
         company.hear(GET)
         gate.reached()
         call = company.lose()
